@@ -1,0 +1,1 @@
+"""Documents, labels and what is counted over them."""
