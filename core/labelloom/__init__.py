@@ -1,0 +1,1 @@
+"""labelloom weaves multi-label text classifiers from published parts."""

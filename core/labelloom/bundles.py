@@ -1,0 +1,278 @@
+"""Find, load and resolve bundles: the only place that touches entry points, plugin managers and imports by name.
+
+Finding reads `entry_points.txt` files and imports nothing. Loading imports one bundle's `hooks.py`. A broken bundle
+is an error for who uses it; for everyone else it is a line in `labelloom list`.
+"""
+
+from __future__ import annotations
+
+import configparser
+import glob
+import hashlib
+import importlib.util
+import operator
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import entrypoints
+import pluggy
+
+from labelloom import hookspecs
+from labelloom.components import API, Component, Kind
+from labelloom.errors import BundleError, UnknownNameError
+from labelloom.hookspecs import GROUP
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """One installed entry point: which distribution brings which bundle, and the module of its hooks."""
+
+    name: str
+    module: str
+    distribution: str
+    version: str
+
+    @property
+    def origin(self) -> str:
+        """Distribution and version, for messages."""
+        return f"{self.distribution} {self.version}"
+
+
+def find_bundles(path: list[str] | None = None) -> list[Bundle]:
+    """Every entry point of the group on `path` (default `sys.path`), sorted by name; imports nothing.
+
+    Only files that mention the group are parsed, so another project's malformed file cannot end the listing. A
+    distribution that lies on the path twice counts once, as for imports.
+    """
+    found: list[Bundle] = []
+    seen: set[str] = set()
+    for file in _entry_point_files(sys.path if path is None else path):
+        try:
+            text = file.read_bytes().decode("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            warnings.warn(f"{file}: unreadable ({error}); its bundles are not listed", stacklevel=2)
+            continue
+        name, _, version = file.parent.name.rpartition(".")[0].partition("-")
+        distribution = name.replace("_", "-")
+        if GROUP not in text or distribution in seen:
+            continue
+        seen.add(distribution)
+        found += _parse(file, text, distribution, version.split("-")[0])
+    return sorted(found, key=lambda bundle: (bundle.name, bundle.distribution))
+
+
+def _entry_point_files(path: list[str]) -> Iterator[Path]:
+    for folder in path:
+        for pattern in ("*.dist-info", "*.egg-info"):
+            escaped = glob.escape(folder or os.curdir)
+            yield from (Path(file) for file in sorted(glob.glob(os.path.join(escaped, pattern, "entry_points.txt"))))
+
+
+def _parse(file: Path, text: str, distribution: str, version: str) -> Iterator[Bundle]:
+    # entrypoints' own walk stops at the first malformed file and expands "%": so its parser is used file by file.
+    parser = entrypoints.CaseSensitiveConfigParser(delimiters=("=",), interpolation=None)
+    try:
+        parser.read_string(text, source=str(file))
+        entries = list(parser[GROUP].items()) if GROUP in parser else []
+        for name, value in entries:
+            point = entrypoints.EntryPoint.from_string(value, name)
+            yield Bundle(name, point.module_name, distribution, version)
+    except (configparser.Error, entrypoints.BadEntryPoint) as error:
+        reason = str(error).replace("\n", " ")
+        warnings.warn(f"{file}: malformed ({reason}); its bundles are not listed", stacklevel=3)
+
+
+@dataclass(frozen=True)
+class BundleState:
+    """A bundle as `labelloom list` shows it: `state` is "ok" or "broken", `error` says why."""
+
+    bundle: Bundle
+    state: str
+    error: str
+    components: tuple[Component, ...]
+
+
+class Catalogue:
+    """The installed bundles of one process, loaded one by one as names ask for them."""
+
+    def __init__(self, path: list[str] | None = None) -> None:
+        self.bundles = find_bundles(path)
+        self._loaded: dict[str, dict[str, Component]] = {}
+
+    def component(self, name: str) -> Component:
+        """The record of `bundle/component`.
+
+        Raises:
+            UnknownNameError: no installed bundle has it; with up to three close names.
+            BundleError: its bundle is broken, claimed twice, or written for another API number.
+        """
+        bundle_name = name.partition("/")[0]
+        if "/" not in name or not any(bundle.name == bundle_name for bundle in self.bundles):
+            raise self._unknown(name)
+        components = self.load(bundle_name)
+        if name not in components:
+            raise self._unknown(name)
+        return components[name]
+
+    def load(self, name: str) -> dict[str, Component]:
+        """The records of one bundle by name; imports its `hooks.py` and nothing else of it. Raises BundleError."""
+        if name not in self._loaded:
+            claims = [bundle for bundle in self.bundles if bundle.name == name]
+            if not claims:
+                raise self._unknown(name)
+            if len(claims) > 1:
+                origins = " and ".join(bundle.origin for bundle in claims)
+                raise BundleError(
+                    f"two distributions claim the bundle {name!r}: {origins}",
+                    where=f"bundle {name}",
+                    suggestions=[f"pip uninstall {claims[-1].distribution}"],
+                )
+            self._loaded[name] = _load(claims[0])
+        return self._loaded[name]
+
+    def states(self) -> list[BundleState]:
+        """Every bundle, loaded as far as it can be; a broken one is shown and does not stop the others."""
+        states = []
+        for bundle in self.bundles:
+            try:
+                components = tuple(self.load(bundle.name).values())
+                states.append(BundleState(bundle, "ok", "", components))
+            except BundleError as error:
+                states.append(BundleState(bundle, "broken", str(error), ()))
+        return states
+
+    def components(self) -> list[Component]:
+        """The records of every bundle that loads."""
+        return [component for state in self.states() for component in state.components]
+
+    def suppliers(self, name: str) -> list[Component]:
+        """The installed components whose record gives `name`."""
+        return [component for component in self.components() if name in component.gives]
+
+    def specs(self) -> dict[str, Path]:
+        """The specs that bundles ship, by name (`laco/plcp`): files `specs/*.toml` in each bundle's package."""
+        found: dict[str, Path] = {}
+        for bundle in self.bundles:
+            package = importlib.util.find_spec(bundle.module.partition(".")[0])
+            for folder in (package.submodule_search_locations or []) if package else []:
+                for file in sorted(Path(folder).glob("specs/*.toml")):
+                    found.setdefault(f"{bundle.name}/{file.stem}", file)
+        return found
+
+    def _unknown(self, name: str) -> UnknownNameError:
+        known = sorted({component.name for component in self.components()})
+        close = get_close_matches(name, known, n=3, cutoff=0.5)
+        short = name.rpartition("/")[2]
+        close += [other for other in known if other.rpartition("/")[2] == short and other not in close]
+        bundles = ", ".join(sorted({bundle.name for bundle in self.bundles})) or "none"
+        return UnknownNameError(
+            f"no installed component is called {name!r} (installed bundles: {bundles})",
+            where=name,
+            suggestions=close[:3] or ["labelloom list"],
+        )
+
+
+def _load(bundle: Bundle) -> dict[str, Component]:
+    where = f"bundle {bundle.name} ({bundle.origin})"
+    manager = pluggy.PluginManager("labelloom")
+    manager.add_hookspecs(hookspecs)
+    try:
+        manager.register(import_module(bundle.module), name=bundle.name)
+        manager.check_pending()
+        records = [record for answer in manager.hook.labelloom_components() for record in answer]
+    except BundleError as error:
+        raise BundleError(str(error), where=where) from error
+    except Exception as error:  # a bundle is other people's code: whatever it raises must not end the listing
+        raise BundleError(
+            f"cannot be loaded: {type(error).__name__}: {error}",
+            where=where,
+            suggestions=[f"pip install --upgrade --force-reinstall {bundle.distribution}"],
+        ) from error
+    components: dict[str, Component] = {}
+    for record in records:
+        _check(record, bundle, where)
+        if record.name in components:
+            raise BundleError(f"names {record.name!r} twice", where=where)
+        components[record.name] = record
+    return components
+
+
+def _check(record: Any, bundle: Bundle, where: str) -> None:
+    if not isinstance(record, Component):
+        raise BundleError(f"labelloom_components returned {record!r}, not a Component", where=where)
+    if record.api != API:
+        newer = "labelloom" if record.api > API else bundle.distribution
+        raise BundleError(
+            f"{record.name} is written for API {record.api}; this labelloom has API {API}",
+            where=where,
+            suggestions=[f"pip install --upgrade {newer}"],
+        )
+    try:
+        record.validate_names()
+    except BundleError as error:
+        raise BundleError(str(error), where=where) from error
+    if record.bundle != bundle.name:
+        raise BundleError(f"{record.name!r} must start with {bundle.name + '/'!r}, the bundle's own name", where=where)
+
+
+def load_target(target: str, where: str) -> Any:
+    """The object that `module:Name` names. Raises BundleError when the module or the name is missing."""
+    module, _, attribute = target.partition(":")
+    try:
+        return operator.attrgetter(attribute)(import_module(module))
+    except ModuleNotFoundError as error:
+        missing = error.name or module
+        raise BundleError(
+            f"{target} needs the module {missing!r}, which is not installed",
+            where=where,
+            suggestions=[f"pip install {missing.partition('.')[0]}"],
+        ) from error
+    except AttributeError as error:
+        raise BundleError(f"the module {module!r} has no {attribute!r}", where=where) from error
+
+
+def load_local(use: str, folder: Path, kind: Kind | None, allowed: bool) -> tuple[Component, type]:
+    """The record and class of `use = "./file.py:Class"`, a component in a file beside the spec.
+
+    The class carries its record: `component = Component(kind="task", needs={"scores"}, trains="probabilities")`; its
+    options are its attribute `Config`, if it has one. Raises BundleError without permission or when anything is
+    missing.
+    """
+    file_name, _, attribute = use.rpartition(":")
+    file = (folder / file_name).resolve()
+    if not allowed:
+        raise BundleError(
+            f"{use} is code from a file; running it needs your permission",
+            where=use,
+            suggestions=["add --allow-local-code, if you trust the file"],
+        )
+    if not file_name or not file.is_file():
+        raise BundleError(f"there is no file {file}", where=use, suggestions=['use = "./my_part.py:MyTask"'])
+    module_name = f"labelloom_local_{file.stem}_{hashlib.sha256(str(file).encode()).hexdigest()[:8]}"
+    if module_name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(module_name, file)
+        assert spec is not None and spec.loader is not None, file
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[module_name] = module
+        try:
+            spec.loader.exec_module(module)
+        except Exception as error:
+            del sys.modules[module_name]
+            raise BundleError(f"{file} cannot be loaded: {type(error).__name__}: {error}", where=use) from error
+    part = getattr(sys.modules[module_name], attribute, None)
+    record = getattr(part, "component", None)
+    if not isinstance(part, type) or not isinstance(record, Component):
+        raise BundleError(
+            f"{file} has no class {attribute!r} with an attribute `component`, its record",
+            where=use,
+            suggestions=[f'component = Component(kind="{kind or "task"}", needs={{"scores"}})'],
+        )
+    config = f"{module_name}:{attribute}.Config" if getattr(part, "Config", None) else ""
+    return replace(record, name=use, target=f"{module_name}:{attribute}", config=config), part

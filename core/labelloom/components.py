@@ -1,0 +1,144 @@
+"""What a bundle says about a component: a frozen record that names code by string.
+
+A component never knows which others it runs with. It says what it needs and what it gives, in one namespace:
+
+    fields   tokens, document, aspects (the document side), labels, label_table, scores (the label side),
+             and a bundle's own, "bundle.name"
+    draws    what samplers decide: relation, given, candidates, role:<name>
+
+A need is a name, alternatives ("labels | label_table": the first that is there is used), or optional ("given?").
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+from labelloom.errors import BundleError
+
+API = 1
+"""The number of the contract in this release. A record written for another one is refused by name."""
+
+Kind = Literal["encoder", "label_module", "predictor", "task", "sampler"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+DOCUMENT_SIDE = frozenset({"tokens", "document", "aspects"})
+LABEL_SIDE = frozenset({"labels", "label_table", "scores"})
+FIELDS = DOCUMENT_SIDE | LABEL_SIDE
+DRAWS = frozenset({"relation", "given", "candidates"})
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]*/[a-z0-9][a-z0-9-]*")
+_TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+
+
+def is_draw(name: str) -> bool:
+    """Whether samplers, not components of the model, supply `name`."""
+    return name in DRAWS or name.startswith("role:")
+
+
+@dataclass(frozen=True)
+class Need:
+    """One need: the names that would meet it, in order of preference."""
+
+    alternatives: tuple[str, ...]
+    optional: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> Need:
+        """From `"tokens"`, `"labels | label_table"` or `"given?"`."""
+        optional = text.rstrip().endswith("?")
+        names = tuple(name.strip() for name in text.rstrip().removesuffix("?").split("|"))
+        return cls(names, optional)
+
+    def choose(self, there: Iterable[str]) -> str | None:
+        """The first alternative that is there, or None."""
+        there = frozenset(there)
+        return next((name for name in self.alternatives if name in there), None)
+
+    def __str__(self) -> str:
+        return " | ".join(self.alternatives) + ("?" if self.optional else "")
+
+
+@dataclass(frozen=True)
+class Component:
+    """The record of one component.
+
+    Args:
+        kind: one of the five kinds.
+        name: `bundle/component`.
+        target: `module:Class` of the part, imported only by a spec that names it.
+        config: `module:Class` of its options, a torch-free `labelloom.config.Config`; empty for no options.
+        needs: what must be there when its turn comes; see the module's docstring.
+        gives: the fields or, for samplers, the draws it adds.
+        labels: "any" when it works on whatever labels are under consideration, "all" when only on every label
+            (a 2-D convolution over the label axis, an MLP over all label vectors).
+        trains: for tasks that train `scores`: whether they become "probabilities" (of the sigmoid) or only "ranks".
+        axes: for each of the bundle's own fields, its axes: "BD" document side, "BCK" label side, "BTH" tokens.
+        stage_options: options that a stage may override.
+        summary: one line for people, with paper and equation.
+        api: the contract it was written for.
+
+    Raises:
+        BundleError: when the record contradicts itself.
+    """
+
+    kind: Kind
+    name: str = ""
+    target: str = ""
+    config: str = ""
+    needs: frozenset[str] = frozenset()
+    gives: frozenset[str] = frozenset()
+    labels: Literal["any", "all"] = "any"
+    trains: Literal["", "probabilities", "ranks"] = ""
+    axes: Mapping[str, str] = field(default_factory=dict)
+    stage_options: frozenset[str] = frozenset()
+    summary: str = ""
+    api: int = API
+
+    def __post_init__(self) -> None:
+        for name in ("needs", "gives", "stage_options"):
+            if isinstance(getattr(self, name), str):
+                raise self._wrong(f"{name} is a string", f'{{"{getattr(self, name)}"}}, a set of names')
+            object.__setattr__(self, name, frozenset(getattr(self, name)))
+        if self.kind not in KINDS:
+            raise self._wrong(f"kind {self.kind!r} is not one of {', '.join(KINDS)}", 'kind="label_module"')
+        if self.trains and self.kind != "task":
+            raise self._wrong(f"trains={self.trains!r} on a {self.kind}: only tasks train", 'trains=""')
+        for name in self.own_fields:
+            if name not in self.axes:
+                raise self._wrong(f"its own field {name!r} has no axes", f'axes={{"{name}": "BD"}}')
+        for need in self.needs:
+            for name in Need.parse(need).alternatives:
+                if not (name in FIELDS or is_draw(name) or "." in name):
+                    raise self._wrong(f"{name!r} in needs is no field, draw or bundle.name", ", ".join(sorted(FIELDS)))
+
+    @property
+    def own_fields(self) -> frozenset[str]:
+        """The fields it gives that the core does not know."""
+        return frozenset(name for name in self.gives if name not in FIELDS and not is_draw(name))
+
+    @property
+    def bundle(self) -> str:
+        """The owner: the part of the name before the slash."""
+        return self.name.partition("/")[0]
+
+    def validate_names(self) -> None:
+        """Check what every packaged component must have: a full name and a target. Raises BundleError."""
+        if not _NAME.fullmatch(self.name):
+            raise self._wrong(f"the name {self.name!r} is not bundle/component in lower case", '"laco/cross-attention"')
+        if not _TARGET.fullmatch(self.target):
+            raise self._wrong(f"target {self.target!r} is not module:Class", '"labelloom_laco.cross_attention:Cross"')
+        if self.config and not _TARGET.fullmatch(self.config):
+            raise self._wrong(f"config {self.config!r} is not module:Class", '"labelloom_laco.config:CrossConfig"')
+
+    def _wrong(self, message: str, example: str) -> BundleError:
+        return BundleError(message, where=f"component {self.name or '?'}", suggestions=[example])
+
+
+def side(name: str, axes: Mapping[str, str]) -> Literal["document", "label"]:
+    """On which side of the model a field lives; `axes` tells it for bundles' own fields ("C" among the axes: label)."""
+    if name in FIELDS:
+        return "label" if name in LABEL_SIDE else "document"
+    return "label" if "C" in axes.get(name, "") else "document"

@@ -1,0 +1,326 @@
+"""Whether the parts of a plan fit together: every rule of the contract that needs no data and no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from difflib import get_close_matches
+from pathlib import Path
+
+from labelloom.bundles import Catalogue
+from labelloom.components import Component, Need, is_draw, side
+from labelloom.compose.flow import Flow, ModelFlow, live_paths, model_flow
+from labelloom.compose.plan import ModelPlan, Node, Plan, Resolver, StagePlan, TaskPlan, make_plan
+from labelloom.errors import CompositionError, Problem
+from labelloom.spec import Spec
+
+
+def check(
+    spec: Spec, folder: Path | None = None, catalogue: Catalogue | None = None, allow_local_code: bool = False
+) -> Plan:
+    """The checked plan of `spec`.
+
+    Raises:
+        CompositionError: with every problem found: names, options, needs that nothing meets, parts and draws that
+            nothing uses, label sets that do not match.
+    """
+    catalogue = catalogue or Catalogue()
+    resolver = Resolver(catalogue, folder or Path.cwd(), allow_local_code)
+    plan = make_plan(spec, resolver)
+    if plan is None:
+        raise CompositionError.from_problems(resolver.problems)
+    plan, problems = Checker(plan, catalogue).run()
+    if problems:
+        raise CompositionError.from_problems(problems)
+    return plan
+
+
+class Checker:
+    """One pass over a plan; `run` gives the plan with its live parts filled in, and the problems."""
+
+    def __init__(self, plan: Plan, catalogue: Catalogue) -> None:
+        self.plan = plan
+        self.catalogue = catalogue
+
+    def run(self) -> tuple[Plan, list[Problem]]:
+        """Check everything; parts that nothing uses are told only when nothing else is wrong."""
+        problems = [problem for node in self.plan.model.nodes for problem in check_held(node)]
+        problems += self._sides()
+        problems += self._tasks()
+        stages: list[StagePlan] = []
+        for stage in self.plan.stages:
+            live, found = self._stage(stage)
+            stages.append(replace(stage, live=frozenset(live)))
+            problems += found
+        inference, found = self._inference()
+        problems += found
+        probabilities, found = self._probabilities()
+        problems += found
+        plan = replace(
+            self.plan, stages=tuple(stages), inference=frozenset(inference), probabilities=probabilities
+        )
+        return plan, _distinct(problems or list(self._unused(plan)))
+
+    # One stage.
+
+    def _stage(self, stage: StagePlan) -> tuple[set[str], list[Problem]]:
+        flow = model_flow(stage.model, stage.samplers)
+        live: set[str] = set()
+        problems: list[Problem] = []
+        for sampler in stage.samplers:
+            problems += self._unmet(sampler, flow.trunk.blocked.get(sampler.path, []), flow.trunk, stage)
+        for task in stage.tasks:
+            here = flow.at(task.branch)
+            chosen, missing = here.choose(task.node)
+            problems += self._unmet(task.node, missing, here, stage, task, flow)
+            live |= live_paths(here, chosen)
+        problems += self._unread_draws(stage, live)
+        problems += self._label_sets(stage, live)
+        problems += self._paths(stage)
+        return live, problems
+
+    def _unmet(
+        self,
+        node: Node,
+        missing: Sequence[Need],
+        flow: Flow,
+        stage: StagePlan,
+        task: TaskPlan | None = None,
+        model: ModelFlow | None = None,
+    ) -> Iterator[Problem]:
+        there = ", ".join(sorted(name for name in flow.given_by)) or "nothing"
+        for need in missing:
+            reasons = [
+                *self._elsewhere(need, task, model),
+                *self._blockers(need, flow, stage.model, stage),
+            ]
+            text = f"{node.component.name} needs {need}, and nothing here gives it (there: {there})"
+            if reasons:
+                text += "; " + "; ".join(reasons)
+            yield Problem(node.key, text, tuple(self._suppliers(need, flow)))
+
+    def _elsewhere(self, need: Need, task: TaskPlan | None, model: ModelFlow | None) -> Iterator[str]:
+        """A task that sees the trunk may want what only the branches have."""
+        if task is None or model is None or task.branch is not None:
+            return
+        having = [name for name, flow in model.branches.items() if need.choose(flow.given_by)]
+        if having:
+            yield f"the branches {', '.join(having)} give it: say which with branch = \"{having[0]}\""
+
+    def _blockers(self, need: Need, flow: Flow, model: ModelPlan, stage: StagePlan) -> Iterator[str]:
+        """Parts of the spec that would give what is needed, and why they do not."""
+        base = {node.path: node for node in self.plan.model.nodes}
+        for node in model.nodes:
+            if need.choose(node.signature.gives) and node.path in flow.blocked:
+                lacking = ", ".join(str(lack) for lack in flow.blocked[node.path])
+                yield f"{node.title} would give it but lacks {lacking}"
+                for lack in flow.blocked[node.path]:
+                    yield from self._blockers(lack, flow, model, stage)
+            elif need.choose(base[node.path].signature.gives) and not need.choose(node.signature.gives):
+                yield f"{node.title} gives it, but not under the options of stage {stage.name!r}"
+
+    def _suppliers(self, need: Need, flow: Flow) -> Iterator[str]:
+        """Installed components that give what is needed, those that could run here first."""
+        found: dict[str, tuple[int, str]] = {}
+        for name in need.alternatives:
+            for component in self.catalogue.suppliers(name):
+                if component.name in found or component.kind == "task":
+                    continue
+                lacking = [
+                    text for text in sorted(component.needs) if _lacks(text, flow) and not is_draw(text.rstrip("?"))
+                ]
+                hint = f'{_place(component)} use = "{component.name}" gives {name}'
+                if lacking:
+                    hint += f" (it needs {', '.join(lacking)})"
+                # An encoder replaces what is there; a label module or sampler only joins it.
+                found[component.name] = (len(lacking) * 2 + (component.kind == "encoder"), hint)
+        yield from (hint for _, hint in sorted(found.values()))
+
+    def _unread_draws(self, stage: StagePlan, live: set[str]) -> Iterator[Problem]:
+        readers = [node for node in stage.model.nodes if node.path in live]
+        readers += [task.node for task in stage.tasks] + list(stage.samplers)
+        read = {name for node in readers for need in node.signature.needs for name in Need.parse(need).alternatives}
+        if any(side(name, {}) == "label" for node in readers for name in _names(node) if not is_draw(name)):
+            read.add("candidates")
+        for sampler in stage.samplers:
+            unread = sorted(sampler.signature.gives - read)
+            if unread and not sampler.signature.gives & read:
+                names = ", ".join(unread)
+                yield Problem(
+                    sampler.key,
+                    f"{sampler.component.name} draws {names}, which nothing in this stage reads",
+                    tuple(self._readers(unread[0])) or (f"remove {sampler.component.name}",),
+                )
+            elif unread and "given" in unread:
+                yield Problem(sampler.key, f"{sampler.component.name} reveals labels that nothing in this stage reads")
+
+    def _readers(self, draw: str) -> Iterator[str]:
+        for component in self.catalogue.components():
+            if any(draw in Need.parse(need).alternatives for need in component.needs):
+                yield f'{_place(component)} use = "{component.name}" reads {draw}'
+
+    def _label_sets(self, stage: StagePlan, live: set[str]) -> Iterator[Problem]:
+        if "candidates" not in stage.draws:
+            return
+        nodes = [node for node in stage.model.nodes if node.path in live] + [task.node for task in stage.tasks]
+        for node in nodes:
+            if node.signature.labels == "all":
+                samplers = ", ".join(s.component.name for s in stage.samplers if "candidates" in s.signature.gives)
+                yield Problem(
+                    node.key,
+                    f"{node.component.name} works only on every label, but {samplers} draws a few of them",
+                    (f"remove {samplers}", "use a part whose record says labels=\"any\""),
+                )
+
+    def _paths(self, stage: StagePlan) -> Iterator[Problem]:
+        nodes = [*self.plan.model.nodes, *(task.node for s in self.plan.stages for task in s.tasks)]
+        known = {node.path for top in nodes for node in top.walk()} | {"model", "tasks"}
+        known |= {f"model.branches.{branch.name}" for branch in self.plan.model.branches if branch.name != "main"}
+        prefix = f"{stage.key}." if stage.key else ""
+        for field, paths in (("freeze", stage.freeze), ("reset", stage.reset)):
+            for index, path in enumerate(paths):
+                if path not in known:
+                    close = get_close_matches(path, sorted(known), n=3, cutoff=0.4)
+                    yield Problem(f"{prefix}{field}.{index}", f"no part has the path {path!r}", tuple(close))
+        for path in stage.settings.rates:
+            if path not in known:
+                close = get_close_matches(path, sorted(known), n=3, cutoff=0.4)
+                yield Problem(f"{prefix}training.rates", f"no part has the path {path!r}", tuple(close))
+
+    # The whole plan.
+
+    def _sides(self) -> Iterator[Problem]:
+        """A document side must not depend on which labels are under consideration."""
+        for top in self.plan.model.nodes:
+            for node in top.walk():
+                if node.signature.labels == "all" or node.component.kind == "encoder":
+                    continue
+                axes = {**node.component.axes, **node.signature.axes}
+                takes = [n for need in node.signature.needs for n in Need.parse(need).alternatives if not is_draw(n)]
+                makes = sorted(n for n in node.signature.gives if side(n, axes) == "document")
+                from_labels = sorted(n for n in takes if n in ("labels", "label_table", "scores"))
+                if makes and from_labels:
+                    yield Problem(
+                        node.key,
+                        f"{node.component.name} makes {', '.join(makes)} from {', '.join(from_labels)}, so its record "
+                        'must say labels="all": the document side may not depend on which labels are asked about',
+                    )
+
+    def _tasks(self) -> Iterator[Problem]:
+        first: dict[str, TaskPlan] = {}
+        for stage in self.plan.stages:
+            seen: set[str] = set()
+            for task in stage.tasks:
+                if task.name in seen:
+                    yield Problem(f"{task.node.key}.name", f"two tasks are called {task.name!r}: give one another name")
+                    continue
+                seen.add(task.name)
+                before = first.setdefault(task.name, task)
+                if before.node.component != task.node.component or before.branch != task.branch:
+                    yield Problem(
+                        f"{task.node.key}.name",
+                        f"a task of one name is one task in every stage, but {task.name!r} is {before.node.component.name}"
+                        f" on {before.branch or 'the trunk'} at {before.node.key} and {task.node.component.name}"
+                        f" on {task.branch or 'the trunk'} here",
+                    )
+                elif before.node.config != task.node.config:
+                    yield Problem(
+                        task.node.key,
+                        f"the task {task.name!r} has other options here than at {before.node.key}: give it another name",
+                    )
+
+    def _inference(self) -> tuple[set[str], list[Problem]]:
+        """Predictions draw nothing: every part that makes scores must run without samplers."""
+        flow = model_flow(self.plan.model)
+        live: set[str] = set()
+        problems: list[Problem] = []
+        scorers = self.plan.stages[-1]
+        for branch in self.plan.model.branches:
+            here = flow.branches[branch.name]
+            missing = here.blocked.get(branch.predictor.path, [])
+            problems += self._unmet(branch.predictor, missing, here, replace(scorers, model=self.plan.model))
+            if not missing:
+                live |= live_paths(here, {"scores": branch.predictor})
+        return live, problems
+
+    def _probabilities(self) -> tuple[bool, list[Problem]]:
+        """What the tasks of the last stage that trains a branch's scores make of them."""
+        problems: list[Problem] = []
+        kinds: list[bool] = []
+        for branch in self.plan.model.branches:
+            trains: set[str] = set()
+            for stage in self.plan.stages:
+                here = {task.node.component.trains for task in stage.tasks if task.branch == branch.name} - {""}
+                trains = here or trains
+            kinds.append("probabilities" in trains)
+            if len(self.plan.model.branches) > 1 and trains == {"ranks"}:
+                problems.append(
+                    Problem(
+                        branch.predictor.key,
+                        f"the branch {branch.name!r} is trained to rank only, so its scores are no probabilities and "
+                        "cannot be averaged with other branches",
+                        (f'add a task on it that trains probabilities: use = "standard/bce", branch = "{branch.name}"',),
+                    )
+                )
+        return all(kinds), problems
+
+    def _unused(self, plan: Plan) -> Iterator[Problem]:
+        used = set().union(*(stage.live for stage in plan.stages))
+        for node in plan.model.nodes:
+            if node.path not in used:
+                gives = ", ".join(sorted(node.signature.gives)) or "nothing"
+                yield Problem(
+                    node.key,
+                    f"nothing uses {node.component.name}: no task of any stage rests on what it gives ({gives})",
+                    (f"remove {node.key}", f"add a task or part that needs {gives}"),
+                )
+
+
+def check_held(node: Node) -> Iterator[Problem]:
+    """Whether the parts that `node` holds get from it what they need and give what it relies on."""
+    for below, part in node.held.items():
+        promise = node.signature.holds.get(below)
+        fed = promise.fed if promise else frozenset()
+        for text in sorted(part.signature.needs):
+            need = Need.parse(text)
+            if need.optional or need.choose(fed) or text in node.signature.needs:
+                continue
+            there = ", ".join(sorted(fed)) or "nothing"
+            yield Problem(part.key, f"{part.component.name} needs {need}; inside {node.component.name} is {there}")
+        for name in sorted((promise.must_give if promise else frozenset()) - part.signature.gives):
+            gives = ", ".join(sorted(part.signature.gives)) or "nothing"
+            yield Problem(
+                part.key,
+                f"{node.component.name} needs {name} from the part that it holds here, and {part.component.name} "
+                f"gives {gives}",
+            )
+        yield from check_held(part)
+
+
+def _names(node: Node) -> Iterator[str]:
+    yield from node.signature.gives
+    for need in node.signature.needs:
+        yield from Need.parse(need).alternatives
+
+
+def _lacks(text: str, flow: Flow) -> bool:
+    need = Need.parse(text)
+    return not need.optional and need.choose(flow.given_by) is None
+
+
+def _place(component: Component) -> str:
+    """The table of the spec in which a component of this kind stands."""
+    return {
+        "encoder": "[model.encoder]",
+        "label_module": "[[model.label_modules]]",
+        "predictor": "[model.predictor]",
+        "task": "[[tasks]]",
+        "sampler": "[[samplers]]",
+    }[component.kind]
+
+
+def _distinct(problems: Iterable[Problem]) -> list[Problem]:
+    return list(dict.fromkeys(problems))
+
+
+__all__ = ["Checker", "check", "check_held"]

@@ -1,0 +1,126 @@
+"""What a component's options are written with: `Config`, held parts, and what depends on them.
+
+Light on purpose: `labelloom check` reads every option of a spec through these classes without importing torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
+
+from labelloom.components import Kind, Need
+
+
+class Config(BaseModel):
+    """Base of every component's options: unknown keys are errors, values never change after validation.
+
+    A config whose needs and gives depend on its options or on the parts it holds also defines
+
+        def signature(self, record: Component, parts: Mapping[str, Signature]) -> Signature
+
+    where `parts` maps the path of each held part ("encoder", "label_modules.0") to its own signature. Without it, the
+    record's own needs and gives hold. A config may also refuse values that cannot work for a label set:
+
+        def check_labels(self, label_count: int) -> None          # raises ValueError with the arithmetic
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PartSpec(BaseModel):
+    """A component named in a spec, with its options beside the name."""
+
+    model_config = ConfigDict(extra="allow")
+
+    use: str = Field(description='The component: "bundle/component", or "./file.py:Class" beside the spec.')
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What the spec says beside the component's name."""
+        return dict(self.model_extra or {})
+
+
+@dataclass(frozen=True)
+class Holds:
+    """Annotation of a config's field: the kind of part that it holds."""
+
+    kind: Kind
+
+
+EncoderSpec = Annotated[PartSpec, Holds("encoder")]
+LabelModuleSpec = Annotated[PartSpec, Holds("label_module")]
+PredictorSpec = Annotated[PartSpec, Holds("predictor")]
+TaskSpec = Annotated[PartSpec, Holds("task")]
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a holder promises to and asks of one part that it holds.
+
+    `fed` are the fields that it puts before the part (draws come from outside), `must_give` those it then relies on.
+    """
+
+    fed: frozenset[str] = frozenset()
+    must_give: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What a component with these options and held parts needs and gives; see `Component` for the words."""
+
+    needs: frozenset[str]
+    gives: frozenset[str]
+    labels: Literal["any", "all"] = "any"
+    holds: Mapping[str, Held] = field(default_factory=dict)
+    axes: Mapping[str, str] = field(default_factory=dict)
+
+
+def outside_needs(parts: Mapping[str, Signature], holds: Mapping[str, Held]) -> frozenset[str]:
+    """The needs of held parts that their holder does not feed, so that the holder passes them on as its own."""
+    return frozenset(
+        need
+        for path, part in parts.items()
+        for need in part.needs
+        if Need.parse(need).choose(holds[path].fed if path in holds else ()) is None
+    )
+
+
+def held_specs(config: BaseModel) -> Iterator[tuple[str, Kind, PartSpec]]:
+    """The parts that `config` holds: path below the holder, kind, spec; lists are numbered, `label_modules.0`."""
+    for name, info in type(config).model_fields.items():
+        value = getattr(config, name)
+        kind = _kind_of(info.annotation, info.metadata)
+        if kind is None or value is None:
+            continue
+        if isinstance(value, PartSpec):
+            yield name, kind, value
+        else:
+            for index, item in enumerate(value):
+                yield f"{name}.{index}", kind, item
+
+
+def _kind_of(annotation: Any, metadata: list[Any]) -> Kind | None:
+    """The `Holds` kind in an annotation such as EncoderSpec, list[EncoderSpec] or EncoderSpec | None."""
+    for item in metadata:
+        if isinstance(item, Holds):
+            return item.kind
+    for argument in getattr(annotation, "__args__", ()):
+        kind = _kind_of(argument, list(getattr(argument, "__metadata__", ())))
+        if kind is not None:
+            return kind
+    return None
+
+
+def _beside_the_spec(value: Any, info: ValidationInfo) -> Any:
+    folder = (info.context or {}).get("folder")
+    if isinstance(value, str) and folder is not None and value.startswith(("./", "../", "~/")):
+        return str((Path(folder) / Path(value).expanduser()).resolve())
+    return value
+
+
+SpecPath = Annotated[str, BeforeValidator(_beside_the_spec)]
+"""A string option that may name a file: one that starts with ./, ../ or ~/ is read relative to the spec's folder."""

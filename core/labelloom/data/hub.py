@@ -1,0 +1,110 @@
+"""`hf:<name>`: data sets of the Hugging Face hub, or a local folder that `datasets` reads."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from labelloom.data.cache import digest_of
+from labelloom.data.records import SPLIT_NAMES, Record, Source, SourceSplit, record_from_fields
+from labelloom.data.settings import HUB_PREFIX, DataSettings
+from labelloom.errors import DataError, Problem
+
+if TYPE_CHECKING:
+    import datasets
+
+_ROWS = 1000
+
+
+def hub_source(settings: DataSettings) -> Source | None:
+    """The source for `hf:<name>`; the names of a ClassLabel column are its codes, in their order.
+
+    Raises DataError when the data set cannot be had, has no training split, or has no column of the wanted names.
+    """
+    if not settings.source.startswith(HUB_PREFIX):
+        return None
+    found = _load(settings)
+    splits = {split: name for split, names in SPLIT_NAMES.items() for name in names if name in found}
+    if "train" not in splits:
+        raise DataError(f"no split called train; it has {', '.join(found)}", where=settings.source)
+    train = found[splits["train"]]
+    for key in ("text", "labels"):
+        if getattr(settings, key) not in train.column_names:
+            raise DataError(
+                f"no column {getattr(settings, key)!r}; it has {', '.join(train.column_names)}",
+                where=settings.source,
+                suggestions=[f'{key} = "<the column>" under [data] in the spec'],
+            )
+    codes = _codes(train, settings)
+    unused = [name for name in found if name not in splits.values()]
+    return Source(
+        settings.source.removeprefix(HUB_PREFIX).rstrip("/").rpartition("/")[2],
+        tuple(
+            SourceSplit(split, f"{settings.source}:{name}", partial(_records, found[name], name, codes, settings))
+            for split, name in splits.items()
+        ),
+        digest_of({split: _fingerprint(found[name]) for split, name in splits.items()}, codes),
+        {code: code for code in codes} if codes is not None else None,
+        f"the ClassLabel of the column {settings.labels!r}",
+        (f"splits of {settings.source} that are not used: {', '.join(unused)}",) if unused else (),
+    )
+
+
+def _load(settings: DataSettings) -> datasets.DatasetDict:
+    import datasets
+
+    name = settings.source.removeprefix(HUB_PREFIX)
+    try:
+        return datasets.load_dataset(name, name=settings.hf_config, revision=settings.revision)
+    # A missing set, network or permission is an OSError, a wrong configuration a ValueError, a loading script a
+    # RuntimeError, and what `datasets` cannot read one of its own.
+    except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
+        suggestions = [f"check the name: a hub name such as {HUB_PREFIX}owner/name, or {HUB_PREFIX}./folder"]
+        if os.environ.get("HF_HUB_OFFLINE"):
+            suggestions.insert(0, "HF_HUB_OFFLINE is set: unset it, or load the data set once while online")
+        else:
+            suggestions.append("check the network; a data set that was loaded once works with HF_HUB_OFFLINE=1")
+        raise DataError(
+            f"`datasets` cannot load it: {error}", where=settings.source, suggestions=suggestions
+        ) from error
+
+
+def _codes(split: datasets.Dataset, settings: DataSettings) -> list[str] | None:
+    """The codes of a list-of-ClassLabel column, or None where the column holds the labels themselves."""
+    import datasets
+
+    feature = split.features[settings.labels]
+    if isinstance(feature, datasets.List | datasets.LargeList) and isinstance(feature.feature, datasets.ClassLabel):
+        return list(feature.feature.names)
+    return None
+
+
+def _fingerprint(split: datasets.Dataset) -> list[str]:
+    """The content of a split: its rows as `datasets` keeps them in files, and which of them it uses."""
+    return [digest_of(Path(file["filename"]).read_bytes()) for file in split.cache_files] + [str(len(split))]
+
+
+def _records(
+    split: datasets.Dataset, name: str, codes: list[str] | None, settings: DataSettings
+) -> Iterator[Record | Problem]:
+    place = f"{settings.source}:{name}"
+    wanted = [column for column in (settings.text, settings.labels, settings.id) if column in split.column_names]
+    row = 0  # rows are counted from 0, as in split[row]
+    for columns in split.select_columns(wanted).iter(batch_size=_ROWS):
+        for values in zip(*(columns[column] for column in wanted), strict=True):
+            record = record_from_fields(dict(zip(wanted, values, strict=True)), row, place, settings)
+            if isinstance(record, Record) and codes is not None:
+                record = _named(record, codes, place)
+            yield record
+            row += 1
+
+
+def _named(record: Record, codes: list[str], place: str) -> Record | Problem:
+    """The record with the codes of its ClassLabel numbers."""
+    numbers = record.labels
+    if not isinstance(numbers, list) or not all(isinstance(n, int) and 0 <= n < len(codes) for n in numbers):
+        return Problem(f"{place}:{record.line}", f"{numbers!r} are no numbers of the {len(codes)} classes")
+    return record._replace(labels=[codes[n] for n in numbers])

@@ -1,0 +1,90 @@
+"""`Part`: a component built into a model, and the `Context` that its constructor gets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Union
+
+import numpy as np
+from torch import nn
+
+from labelloom.data.labels import LabelSpace
+
+if TYPE_CHECKING:
+    from labelloom.data.corpus import Corpus
+    from labelloom.interfaces.states import States
+
+Width = Union[int, tuple[int, int]]
+"""The last axis of a field; for `aspects` (how many, their width)."""
+
+Widths = Mapping[str, Width]
+
+Encode = Callable[[Sequence[str]], "States"]
+"""The model's encoder on plain texts, without gradient, in eval mode: for label names at the start of a run."""
+
+
+@dataclass(frozen=True)
+class Files:
+    """An asset made of files: those of `names` in the folder `root`. A saved run keeps copies of them."""
+
+    root: Path
+    names: tuple[str, ...]
+
+
+Assets = Mapping[str, Union["Files", np.ndarray, Any]]
+"""What `prepare` made, by name: JSON values, arrays, files. The core saves them with the run."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a part knows of the model that it is built into.
+
+    path    its place, "model.label_modules.0": what `batch.noise` takes as the stream
+    widths  of the fields that it needs and that are there
+    labels  the label set, in its order
+    assets  what its own `prepare` made, from the corpus or from the saved run
+    parts   makers of the parts that it holds, by path below it ("encoder", "label_modules.0"): `make(widths)`
+    """
+
+    path: str
+    widths: Widths
+    labels: LabelSpace
+    assets: Assets = field(default_factory=dict)
+    parts: Mapping[str, Callable[[Widths], Any]] = field(default_factory=dict)
+
+    def width(self, *names: str) -> int:
+        """The width of the first of these fields that is there: what a part with the need "a | b" calls."""
+        width = next(self.widths[name] for name in names if name in self.widths)
+        assert isinstance(width, int), names
+        return width
+
+
+class Part(nn.Module):
+    """Base of encoders, label modules, predictors and tasks.
+
+    path    its place in the model, which tells its random numbers apart from others'
+    widths  the widths of the fields that it gives; a constructor sets them
+
+    A constructor that gets options, widths or a label count that cannot work raises ValueError with the arithmetic;
+    the core adds the place in the spec.
+    """
+
+    def __init__(self, config: Any, context: Context) -> None:
+        super().__init__()
+        self.config = config
+        self.path = context.path
+        self.widths: Widths = {}
+
+    @classmethod
+    def prepare(cls, config: Any, corpus: Corpus) -> Assets:
+        """What it takes from the corpus, in fresh runs only: a vocabulary, word vectors, neighbour groups."""
+        return {}
+
+    def initialise(self, corpus: Corpus, encode: Encode) -> None:
+        """Start its weights, in fresh runs only: pretrained weights, label names. Held parts come before holders."""
+
+    def widths_with(self, roles: frozenset[str]) -> Widths:
+        """The same when the rows of a stage have `roles`; only a part that treats roles differently overrides it."""
+        return self.widths

@@ -1,0 +1,17 @@
+"""The TOML spec: its models, reading, extending, overriding."""
+
+from labelloom.spec.models import BranchSpec, ModelSpec, Spec, StageSpec, TaskSpec
+from labelloom.spec.read import read_spec, spec_to_toml, validate_spec
+from labelloom.spec.training import TrainingSettings
+
+__all__ = [
+    "BranchSpec",
+    "ModelSpec",
+    "Spec",
+    "StageSpec",
+    "TaskSpec",
+    "TrainingSettings",
+    "read_spec",
+    "spec_to_toml",
+    "validate_spec",
+]

@@ -1,0 +1,118 @@
+"""The spec: what a TOML file may say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from labelloom.config import PartSpec
+from labelloom.spec.data import DataSettings
+from labelloom.spec.decision import DecisionSettings
+from labelloom.spec.training import TrainingSettings
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TaskSpec(PartSpec):
+    """`[[tasks]]`: a loss, its weight and the branch that it sees."""
+
+    name: str = Field("", description="Tasks of one name in several stages are one task; default: the component's.")
+    weight: float = Field(1.0, ge=0, description="Factor of this loss in the sum that is minimised.")
+    branch: str | None = Field(None, description="The branch whose fields it sees; default the only one, or the trunk.")
+
+    @model_validator(mode="after")
+    def _named(self) -> TaskSpec:
+        if not self.name:
+            object.__setattr__(self, "name", self.use.rpartition("/")[2].rpartition(":")[2].lower())
+        return self
+
+
+class BranchSpec(_Model):
+    """`[[model.branches]]`: one view of the document, on the common trunk."""
+
+    name: str = Field(description="How tasks and paths name it.", pattern=r"^[a-z][a-z0-9_-]*$")
+    label_modules: list[PartSpec] = Field(default_factory=list, description="In the order in which data passes.")
+    predictor: PartSpec = Field(description="What turns this branch's fields into scores.")
+    share: float | None = Field(None, gt=0, le=1, description="Its part of the final probability; default equal.")
+
+
+class ModelSpec(_Model):
+    """`[model]`: one encoder, then either label modules and a predictor, or label modules and branches."""
+
+    encoder: PartSpec = Field(description="What turns texts into fields.")
+    label_modules: list[PartSpec] = Field(default_factory=list, description="In the order in which data passes.")
+    predictor: PartSpec | None = Field(None, description="What turns fields into scores.")
+    branches: list[BranchSpec] = Field(default_factory=list, description="Several views of one document.")
+
+    @model_validator(mode="after")
+    def _one_way_to_scores(self) -> ModelSpec:
+        if (self.predictor is None) == (not self.branches):
+            raise ValueError("a model has either a predictor or branches, each with its own")
+        names = [branch.name for branch in self.branches]
+        if len(set(names)) < len(names):
+            raise ValueError(f"two branches share a name among {', '.join(names)}")
+        shares = [branch.share for branch in self.branches]
+        if any(share is not None for share in shares):
+            if any(share is None for share in shares):
+                raise ValueError("either every branch has a share or none has")
+            if abs(sum(share or 0 for share in shares) - 1) > 1e-6:
+                raise ValueError(f"the shares of the branches must add up to 1, not {sum(s or 0 for s in shares):g}")
+        return self
+
+
+class StageSpec(_Model):
+    """`[[stages]]`: one phase of training. Weights carry on from the stage before."""
+
+    name: str = Field(description="How the history and messages name it.", pattern=r"^[a-z][a-z0-9_-]*$")
+    samplers: list[PartSpec] = Field(default_factory=list, description="In order: each adds to what a step sees.")
+    tasks: list[TaskSpec] = Field(min_length=1, description="The losses of this stage.")
+    training: TrainingSettings | None = Field(None, description="Overrides of `[training]` for this stage.")
+    freeze: list[str] = Field(default_factory=list, description='Paths that do not train here: "model.encoder".')
+    reset: list[str] = Field(default_factory=list, description="Paths whose weights are drawn anew at its start.")
+    options: dict[str, dict[str, Any]] = Field(
+        default_factory=dict, description="By path: options that the component lets a stage override."
+    )
+
+
+class Spec(_Model):
+    """A whole model: data, parts, losses, training and the decision rule."""
+
+    name: str = Field(description="The run's folder is runs/<name>/<seed>.", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    description: str = Field("", description="For people.")
+    data: DataSettings = Field(description="Where documents and labels come from.")
+    model: ModelSpec = Field(description="Encoder, label modules and predictors.")
+    samplers: list[PartSpec] = Field(default_factory=list, description="Without stages: the samplers of the only one.")
+    tasks: list[TaskSpec] = Field(default_factory=list, description="Without stages: the losses of the only one.")
+    training: TrainingSettings = Field(default_factory=TrainingSettings, description="Settings of every stage.")
+    stages: list[StageSpec] = Field(default_factory=list, description="Phases, one after the other.")
+    decision: DecisionSettings = Field(default_factory=DecisionSettings, description="How scores become labels.")
+    seed: int = Field(0, ge=0, description="Everything random follows from it.")
+
+    @model_validator(mode="after")
+    def _one_list_of_losses(self) -> Spec:
+        if self.stages and (self.tasks or self.samplers):
+            raise ValueError("with [[stages]], tasks and samplers belong inside each stage")
+        if not self.stages and not self.tasks:
+            raise ValueError("there is nothing to train: add [[tasks]], for example use = \"standard/bce\"")
+        names = [stage.name for stage in self.stages]
+        if len(set(names)) < len(names):
+            raise ValueError(f"two stages share a name among {', '.join(names)}")
+        return self
+
+    @property
+    def phases(self) -> list[StageSpec]:
+        """The stages; a spec without any has one, `main`, of its top-level tasks and samplers."""
+        if self.stages:
+            return self.stages
+        return [StageSpec(name="main", samplers=self.samplers, tasks=self.tasks)]
+
+    def phase_key(self, index: int) -> str:
+        """The key below which phase `index` stands in the file: "" or "stages.<index>."."""
+        return f"stages.{index}." if self.stages else ""
+
+    def phase_training(self, index: int) -> TrainingSettings:
+        """The settings of phase `index`: `[training]` with the stage's own in their place."""
+        return self.training.overridden_by(self.phases[index].training)

@@ -1,0 +1,48 @@
+"""pydantic's errors, told as problems: the key, what was expected, and the nearest right key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from labelloom.errors import Problem
+
+
+def problems_of(error: ValidationError, model: type[BaseModel], prefix: str = "") -> list[Problem]:
+    """One problem for each of pydantic's errors; `prefix` is the key below which `model` stands in the spec."""
+    return [_problem(item, model, prefix) for item in error.errors(include_url=False)]
+
+
+def _problem(item: Mapping[str, Any], model: type[BaseModel], prefix: str) -> Problem:
+    location = [part for part in item["loc"] if not str(part).startswith(("function-", "model-"))]
+    where = ".".join(str(part) for part in [*([prefix] if prefix else []), *location])
+    if item["type"] == "extra_forbidden":
+        known = sorted(_fields_at(model, location[:-1]))
+        close = get_close_matches(str(location[-1]), known, n=3, cutoff=0.5)
+        return Problem(where, f"unknown key {location[-1]!r}", tuple(close or known))
+    if item["type"] == "missing":
+        return Problem(where, "missing: this key is required")
+    message = item["msg"].removeprefix("Value error, ")
+    got = item["input"]
+    if item["type"] == "value_error" or isinstance(got, (dict, list, BaseModel)):
+        return Problem(where, message)
+    return Problem(where, f"{message[0].lower()}{message[1:]}, not {got!r}")
+
+
+def _fields_at(model: type[BaseModel], location: Iterable[object]) -> set[str]:
+    current: list[type[BaseModel]] = [model]
+    for part in location:
+        if isinstance(part, int):
+            continue
+        annotations = [m.model_fields[str(part)].annotation for m in current if str(part) in m.model_fields]
+        current = [found for annotation in annotations for found in _models_in(annotation)] or current
+    return {name for found in current for name in found.model_fields}
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [found for argument in get_args(annotation) for found in _models_in(argument)]
