@@ -1,1 +1,101 @@
-"""labelloom weaves multi-label text classifiers from published parts."""
+"""labelloom weaves multi-label text classifiers from published parts.
+
+import labelloom
+run = labelloom.train("my-model.toml")
+labelloom.load(run.path).predict(["a text", "another one"])
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from labelloom.components import API, Component
+from labelloom.errors import (
+    BundleError,
+    CompositionError,
+    DataError,
+    LabelloomError,
+    NonFiniteLossError,
+    RunError,
+    SpecError,
+    TrainingError,
+    UnknownNameError,
+)
+from labelloom.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from labelloom.data.corpus import Corpus, load_corpus
+    from labelloom.interfaces import (
+        Batch,
+        Context,
+        Encoder,
+        LabelModule,
+        Loss,
+        Predictor,
+        Sampler,
+        States,
+        Targets,
+        Task,
+    )
+    from labelloom.runs.classifier import Classifier, LabelScore, load
+    from labelloom.training.train import Run, resume, train
+
+__version__ = "0.1.0"
+
+# Heavy names are imported when they are used, so that `import labelloom`, every bundle's hooks and the commands that
+# need no torch start in a blink.
+_HEAVY = {
+    "Classifier": "labelloom.runs.classifier",
+    "LabelScore": "labelloom.runs.classifier",
+    "load": "labelloom.runs.classifier",
+    "Run": "labelloom.training.train",
+    "resume": "labelloom.training.train",
+    "train": "labelloom.training.train",
+    "Corpus": "labelloom.data.corpus",
+    "load_corpus": "labelloom.data.corpus",
+    **dict.fromkeys(
+        ("Batch", "Context", "Encoder", "LabelModule", "Loss", "Predictor", "Sampler", "States", "Targets", "Task"),
+        "labelloom.interfaces",
+    ),
+}
+
+__all__ = [
+    "API",
+    "Batch",
+    "BundleError",
+    "Classifier",
+    "Component",
+    "CompositionError",
+    "Context",
+    "Corpus",
+    "DataError",
+    "Encoder",
+    "LabelModule",
+    "LabelScore",
+    "LabelloomError",
+    "Loss",
+    "NonFiniteLossError",
+    "Predictor",
+    "Run",
+    "RunError",
+    "Sampler",
+    "SpecError",
+    "States",
+    "Targets",
+    "Task",
+    "TrainingError",
+    "UnknownNameError",
+    "hookimpl",
+    "load",
+    "load_corpus",
+    "resume",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HEAVY:
+        raise AttributeError(f"module 'labelloom' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HEAVY[name]), name)

@@ -258,7 +258,8 @@ def load_local(use: str, folder: Path, kind: Kind | None, allowed: bool) -> tupl
     module_name = f"labelloom_local_{file.stem}_{hashlib.sha256(str(file).encode()).hexdigest()[:8]}"
     if module_name not in sys.modules:
         spec = importlib.util.spec_from_file_location(module_name, file)
-        assert spec is not None and spec.loader is not None, file
+        assert spec is not None, file
+        assert spec.loader is not None, file
         module = importlib.util.module_from_spec(spec)
         sys.modules[module_name] = module
         try:

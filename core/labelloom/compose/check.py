@@ -56,9 +56,7 @@ class Checker:
         problems += found
         probabilities, found = self._probabilities()
         problems += found
-        plan = replace(
-            self.plan, stages=tuple(stages), inference=frozenset(inference), probabilities=probabilities
-        )
+        plan = replace(self.plan, stages=tuple(stages), inference=frozenset(inference), probabilities=probabilities)
         return plan, _distinct(problems or list(self._unused(plan)))
 
     # One stage.
@@ -105,7 +103,7 @@ class Checker:
             return
         having = [name for name, flow in model.branches.items() if need.choose(flow.given_by)]
         if having:
-            yield f"the branches {', '.join(having)} give it: say which with branch = \"{having[0]}\""
+            yield f'the branches {", ".join(having)} give it: say which with branch = "{having[0]}"'
 
     def _blockers(self, need: Need, flow: Flow, model: ModelPlan, stage: StagePlan) -> Iterator[str]:
         """Parts of the spec that would give what is needed, and why they do not."""
@@ -169,7 +167,7 @@ class Checker:
                 yield Problem(
                     node.key,
                     f"{node.component.name} works only on every label, but {samplers} draws a few of them",
-                    (f"remove {samplers}", "use a part whose record says labels=\"any\""),
+                    (f"remove {samplers}", 'use a part whose record says labels="any"'),
                 )
 
     def _paths(self, stage: StagePlan) -> Iterator[Problem]:
@@ -219,14 +217,15 @@ class Checker:
                 if before.node.component != task.node.component or before.branch != task.branch:
                     yield Problem(
                         f"{task.node.key}.name",
-                        f"a task of one name is one task in every stage, but {task.name!r} is {before.node.component.name}"
-                        f" on {before.branch or 'the trunk'} at {before.node.key} and {task.node.component.name}"
-                        f" on {task.branch or 'the trunk'} here",
+                        f"a task of one name is one task in every stage, but {task.name!r} is "
+                        f"{before.node.component.name} on {before.branch or 'the trunk'} at {before.node.key} and "
+                        f"{task.node.component.name} on {task.branch or 'the trunk'} here",
                     )
                 elif before.node.config != task.node.config:
                     yield Problem(
                         task.node.key,
-                        f"the task {task.name!r} has other options here than at {before.node.key}: give it another name",
+                        f"the task {task.name!r} has other options here than at {before.node.key}: "
+                        "give it another name",
                     )
 
     def _inference(self) -> tuple[set[str], list[Problem]]:
@@ -248,10 +247,10 @@ class Checker:
         problems: list[Problem] = []
         kinds: list[bool] = []
         for branch in self.plan.model.branches:
-            trains: set[str] = set()
+            trains: frozenset[str] = frozenset()
             for stage in self.plan.stages:
-                here = {task.node.component.trains for task in stage.tasks if task.branch == branch.name} - {""}
-                trains = here or trains
+                here = frozenset(t.node.component.trains for t in stage.tasks if t.branch == branch.name) - {""}
+                trains = frozenset(here) or trains
             kinds.append("probabilities" in trains)
             if len(self.plan.model.branches) > 1 and trains == {"ranks"}:
                 problems.append(
@@ -259,7 +258,9 @@ class Checker:
                         branch.predictor.key,
                         f"the branch {branch.name!r} is trained to rank only, so its scores are no probabilities and "
                         "cannot be averaged with other branches",
-                        (f'add a task on it that trains probabilities: use = "standard/bce", branch = "{branch.name}"',),
+                        (
+                            f'add a task on it that trains probabilities: use = "standard/bce", branch = "{branch.name}"',
+                        ),
                     )
                 )
         return all(kinds), problems

@@ -154,7 +154,9 @@ class Resolver:
         self.allow_local_code = allow_local_code
         self.problems: list[Problem] = []
 
-    def node(self, spec: PartSpec, kind: Kind, path: str, key: str, common: frozenset[str] = frozenset()) -> Node | None:
+    def node(
+        self, spec: PartSpec, kind: Kind, path: str, key: str, common: frozenset[str] = frozenset()
+    ) -> Node | None:
         """The node of `spec`, or None after noting its problems; `common` are keys of the spec that are no options."""
         try:
             component = self._component(spec.use, kind)
@@ -268,9 +270,7 @@ def _label_modules(specs: list[PartSpec], path: str, key: str, resolver: Resolve
     return None if None in nodes else tuple(node for node in nodes if node is not None)
 
 
-def _stage(
-    spec: Spec, index: int, stage: StageSpec, model: ModelPlan | None, resolver: Resolver
-) -> StagePlan | None:
+def _stage(spec: Spec, index: int, stage: StageSpec, model: ModelPlan | None, resolver: Resolver) -> StagePlan | None:
     prefix = spec.phase_key(index)
     before = len(resolver.problems)
     samplers = [

@@ -35,6 +35,15 @@ def digest_of(*parts: object) -> str:
     return digest.hexdigest()
 
 
+def file_digest(path: Path) -> str:
+    """sha256, in hexadecimal, of a file's content. Raises DataError when it cannot be read."""
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror}", where=str(path)) from error
+
+
 @contextmanager
 def written_beside(path: Path) -> Iterator[Path]:
     """A name beside `path` to write a file or fill a folder under; at the end it is renamed to `path`.
@@ -87,6 +96,6 @@ def cached_arrays(path: Path | None, compute: Callable[[], dict[str, np.ndarray]
     if not path.exists():
         arrays = compute()
         with written_beside(path) as beside, beside.open("wb") as stream:
-            np.savez(stream, allow_pickle=False, **arrays)
+            np.savez(stream, **arrays)  # type: ignore[arg-type]
     with np.load(path) as stored:
         return {name: stored[name] for name in stored.files}

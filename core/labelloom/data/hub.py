@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from labelloom.data.cache import digest_of
+from labelloom.data.cache import digest_of, file_digest
 from labelloom.data.records import SPLIT_NAMES, Record, Source, SourceSplit, record_from_fields
 from labelloom.data.settings import HUB_PREFIX, DataSettings
 from labelloom.errors import DataError, Problem
@@ -77,14 +77,14 @@ def _codes(split: datasets.Dataset, settings: DataSettings) -> list[str] | None:
     import datasets
 
     feature = split.features[settings.labels]
-    if isinstance(feature, datasets.List | datasets.LargeList) and isinstance(feature.feature, datasets.ClassLabel):
+    if isinstance(feature, datasets.Sequence | datasets.LargeList) and isinstance(feature.feature, datasets.ClassLabel):
         return list(feature.feature.names)
     return None
 
 
 def _fingerprint(split: datasets.Dataset) -> list[str]:
     """The content of a split: its rows as `datasets` keeps them in files, and which of them it uses."""
-    return [digest_of(Path(file["filename"]).read_bytes()) for file in split.cache_files] + [str(len(split))]
+    return [file_digest(Path(file["filename"])) for file in split.cache_files] + [str(len(split))]
 
 
 def _records(

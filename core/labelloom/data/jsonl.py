@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import gzip
-import hashlib
 import json
 import zlib
 from collections.abc import Iterator, Mapping
@@ -12,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from labelloom.data.cache import digest_of
+from labelloom.data.cache import digest_of, file_digest
 from labelloom.data.records import SPLIT_NAMES, Record, Source, SourceSplit, kind_of, record_from_fields
 from labelloom.data.settings import DataSettings
 from labelloom.errors import DataError, Problem
@@ -29,7 +28,7 @@ def jsonl_source(settings: DataSettings) -> Source | None:
     if path.is_dir():
         return jsonl_folder(path, settings)
     if path.is_file() and path.name.endswith(SUFFIXES):
-        return Source(_stem(path), (_split("train", path, settings),), digest_of(_content(path)))
+        return Source(_stem(path), (_split("train", path, settings),), digest_of(file_digest(path)))
     return None
 
 
@@ -45,7 +44,8 @@ def jsonl_folder(folder: Path, settings: DataSettings, name: str = "") -> Source
         if len(claims) > 1:
             both = " and ".join(path.name for path in claims)
             raise DataError(f"{both} are both the {split} split; keep one of them", where=str(folder))
-        found.update({split: path for path in claims})
+        if claims:
+            found[split] = claims[0]
     if "train" not in found:
         there = ", ".join(path.name for path in files) or "no .jsonl or .jsonl.gz file"
         raise DataError(
@@ -54,14 +54,14 @@ def jsonl_folder(folder: Path, settings: DataSettings, name: str = "") -> Source
             suggestions=["a file train.jsonl or train.jsonl.gz in the folder", "the path of one file as data.source"],
         )
     labels = folder / LABELS_FILE
-    names = read_label_names(labels) if labels.is_file() else None
-    contents = {split: _content(path) for split, path in found.items()}
+    label_names = read_label_names(labels) if labels.is_file() else None
+    contents = {split: file_digest(path) for split, path in found.items()}
     unused = [path.name for path in files if path not in found.values()]
     return Source(
         name or folder.resolve().name,
         tuple(_split(split, path, settings) for split, path in found.items()),
-        digest_of(contents, list(names.items()) if names is not None else None),
-        names,
+        digest_of(contents, None if label_names is None else list(label_names.items())),
+        label_names,
         str(labels),
         (f"files in {folder.name} that are no split and are not used: {', '.join(unused)}",) if unused else (),
     )
@@ -143,18 +143,9 @@ def _opened(path: Path) -> BinaryIO:
     return cast(BinaryIO, gzip.open(path, "rb")) if path.name.endswith(".gz") else path.open("rb")
 
 
-def _content(path: Path) -> str:
-    try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror}", where=str(path)) from error
-
-
 def _stem(path: Path) -> str:
     return path.name.removesuffix(".gz").removesuffix(".jsonl")
 
 
 def _convert(path: Path, encoding: str = "<its encoding>") -> str:
     return f"convert it: iconv -f {encoding} -t UTF-8 {path.name.removesuffix('.gz')} > new.jsonl"
-

@@ -60,11 +60,11 @@ class Source:
     notes: tuple[str, ...] = ()
 
 
-def record_from_fields(
-    fields: Mapping[str, object], line: int, place: str, settings: DataSettings
-) -> Record | Problem:
+def record_from_fields(fields: Mapping[str, object], line: int, place: str, settings: DataSettings) -> Record | Problem:
     """The record in named fields, as `settings` says which is which; a `Problem` where one is missing."""
-    for key in ("text", "labels"):
+    # Ids are optional under their usual name; who names another field means it.
+    named = ("text", "labels") if settings.id == "id" else ("text", "labels", "id")
+    for key in named:
         wanted = getattr(settings, key)
         if wanted not in fields:
             found = ", ".join(repr(name) for name in fields) or "no field at all"

@@ -37,3 +37,9 @@ class DataSettings(BaseModel):
                 if getattr(self, key) is not None:
                     raise ValueError(f'{key} belongs to a source that starts with "hf:", not to {self.source!r}')
         return self
+
+    @model_validator(mode="after")
+    def _something_is_left_to_train_on(self) -> DataSettings:
+        if self.validation + self.test > 0.9:
+            raise ValueError(f"validation and test take {self.validation + self.test:g} of train; at most 0.9 may go")
+        return self

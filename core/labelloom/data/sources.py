@@ -1,4 +1,4 @@
-"""Which source a name means. Light: no arrow, no arrays, and `datasets` only for a name that starts with hf:."""
+"""Which source a name means."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from labelloom.data.label_sets import LabelSets
 from labelloom.errors import RunError
 from labelloom.evaluation.ranking import Ranking
 from labelloom.evaluation.rules import RULES, Rule
-from labelloom.evaluation.settings import DecisionSettings
+from labelloom.spec.decision import DecisionSettings
 
 
 @dataclass(frozen=True)

@@ -87,20 +87,19 @@ class Predictions:
         try:
             with pq.ParquetFile(path) as file:
                 facts = json.loads((file.schema_arrow.metadata or {})[_METADATA])
-                # One column at a time, so that only one of them is in memory as strings.
                 codes = pa.array(facts["label_codes"], pa.string())
-                top = _ids_of(_column(file, "top"), codes).values.reshape(-1, facts["depth"])
-                scores = pc.list_flatten(_column(file, "scores")).to_numpy().reshape(top.shape)
+                top = _read_sets(file, "top", codes).values.reshape(-1, facts["depth"])
+                scores = pc.list_flatten(file.read(columns=["scores"]).column(0)).to_numpy().reshape(top.shape)
                 return cls(
-                    _column(file, "id").to_pylist(),
-                    _ids_of(_column(file, "labels"), codes) if facts["truth"] else None,
-                    _ids_of(_column(file, "predicted"), codes),
+                    file.read(columns=["id"]).column(0).to_pylist(),
+                    _read_sets(file, "labels", codes) if facts["truth"] else None,
+                    _read_sets(file, "predicted", codes),
                     Ranking(top, scores, len(codes)),
                     tuple(facts["label_codes"]),
                 )
         except FileNotFoundError as error:
             raise RunError("there is no such file of predictions", where=str(path)) from error
-        except (pa.ArrowInvalid, KeyError, ValueError) as error:
+        except (KeyError, ValueError) as error:  # pyarrow's own "invalid" is a ValueError
             raise RunError(
                 f"this is no file of predictions that labelloom wrote: {error}",
                 where=str(path),
@@ -114,16 +113,17 @@ def _sets_as_codes(sets: LabelSets, start: int, end: int, codes: pa.Array) -> pa
     return pa.ListArray.from_arrays((offsets - offsets[0]).astype(np.int32), codes.take(pa.array(values)))
 
 
-def _column(file: pq.ParquetFile, name: str) -> pa.ChunkedArray:
-    return file.read(columns=[name]).column(name)
+def _read_sets(file: pq.ParquetFile, name: str, codes: pa.Array) -> LabelSets:
+    """A column of lists of codes as lists of label ids, in the order that the file has them.
 
-
-def _ids_of(column: pa.ChunkedArray, codes: pa.Array) -> LabelSets:
-    """The lists of codes as lists of label ids, in the order that the file has them."""
-    counts = pc.list_value_length(column).to_numpy()
-    ids = pc.index_in(pc.list_flatten(column), value_set=codes)
-    if ids.null_count:
-        raise ValueError("it names labels that are not among its label codes")
-    offsets = np.zeros(len(counts) + 1, dtype=np.int64)
-    np.cumsum(counts, out=offsets[1:])
-    return LabelSets(offsets, ids.to_numpy().astype(np.int64), len(codes))
+    In batches, so that few codes are in memory as strings at a time.
+    """
+    counts, ids = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
+    for batch in file.iter_batches(_DOCUMENTS_AT_ONCE, columns=[name]):
+        found = pc.index_in(pc.list_flatten(batch.column(0)), value_set=codes)
+        if found.null_count:
+            raise ValueError(f'its column "{name}" holds labels that are not among its label codes')
+        counts.append(pc.list_value_length(batch.column(0)).to_numpy())
+        ids.append(found.to_numpy())
+    offsets = np.concatenate([[0], *counts]).cumsum()
+    return LabelSets(offsets, np.concatenate(ids), len(codes))

@@ -11,8 +11,8 @@ from labelloom.data.label_sets import LabelSets
 from labelloom.errors import DataError, SpecError
 from labelloom.evaluation.metrics import METRICS
 from labelloom.evaluation.ranking import Ranking
-from labelloom.evaluation.settings import DecisionSettings
 from labelloom.evaluation.thresholds import fit_threshold
+from labelloom.spec.decision import DecisionSettings
 
 
 class Rule(Protocol):

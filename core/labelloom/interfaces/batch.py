@@ -128,8 +128,7 @@ def _move(value: Any, device: torch.device) -> Any:
 def take_rows(inputs: Mapping[str, Any], places: Tensor) -> dict[str, Any]:
     """Collated inputs of only these places; mappings inside are taken apart alike."""
     return {
-        name: value[places] if isinstance(value, Tensor) else take_rows(value, places)
-        for name, value in inputs.items()
+        name: value[places] if isinstance(value, Tensor) else take_rows(value, places) for name, value in inputs.items()
     }
 
 

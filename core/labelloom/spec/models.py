@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from labelloom.config import PartSpec
-from labelloom.spec.data import DataSettings
+from labelloom.data.settings import DataSettings
 from labelloom.spec.decision import DecisionSettings
 from labelloom.spec.training import TrainingSettings
 
@@ -96,7 +96,7 @@ class Spec(_Model):
         if self.stages and (self.tasks or self.samplers):
             raise ValueError("with [[stages]], tasks and samplers belong inside each stage")
         if not self.stages and not self.tasks:
-            raise ValueError("there is nothing to train: add [[tasks]], for example use = \"standard/bce\"")
+            raise ValueError('there is nothing to train: add [[tasks]], for example use = "standard/bce"')
         names = [stage.name for stage in self.stages]
         if len(set(names)) < len(names):
             raise ValueError(f"two stages share a name among {', '.join(names)}")

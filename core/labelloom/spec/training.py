@@ -38,8 +38,10 @@ class TrainingSettings(BaseModel):
     )
 
     evaluate_every: int | None = Field(None, gt=0, description="Steps between validations; default once an epoch.")
-    metric: str = Field(
-        "micro_f1", description="What chooses the best checkpoint: a metric on validation, or 'loss', or 'loss.<task>'."
+    metric: str | None = Field(
+        None,
+        description="What chooses the best checkpoint: a metric on validation, 'loss' or 'loss.<task>'; default "
+        "micro_f1 in stages that train scores, 'loss' in others.",
     )
     keep: Literal["best", "last"] = Field("best", description="The weights that a stage hands on.")
     patience: int | None = Field(None, gt=0, description="Stop after so many validations without a better one.")

@@ -1,0 +1,179 @@
+"""A corpus: its label space and its splits, read from a source once and from the cache afterwards."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from labelloom.data.cache import cache_folder, cached_arrays, digest_of, written_beside
+from labelloom.data.findings import reading_notes, unseen_label_notes
+from labelloom.data.label_sets import LabelSets
+from labelloom.data.labels import LabelSpace
+from labelloom.data.reading import ReadSplit, documents, read_source
+from labelloom.data.records import Source
+from labelloom.data.settings import DataSettings
+from labelloom.data.sources import find_source
+from labelloom.data.splitting import stratified_cut
+from labelloom.data.statistics import CorpusStatistics
+from labelloom.data.texts import Texts, read_texts
+from labelloom.errors import DataError
+
+_FORMAT = 1
+"""Part of every key: raise it when what is stored changes."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """N documents: ids, texts and label sets in one order. `digest` changes when any of them does."""
+
+    name: str
+    ids: Texts
+    texts: Texts
+    label_sets: LabelSets
+    digest: str
+
+    def __len__(self) -> int:
+        return len(self.label_sets)
+
+    def select(self, name: str, rows: np.ndarray) -> Split:
+        """The documents of `rows`, in that order, without copying texts."""
+        rows = np.asarray(rows, dtype=np.int64)
+        digest = digest_of(self.digest, rows)
+        return Split(name, self.ids.select(rows), self.texts.select(rows), self.label_sets.take(rows), digest)
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """What a model is trained and scored on.
+
+    `notes` are what the user is told: what was tolerated in the data, and what was cut. `digest` changes with the
+    documents, the label order and the cuts. `cache` is where statistics are kept, None for nowhere.
+    """
+
+    name: str
+    labels: LabelSpace
+    splits: dict[str, Split]
+    notes: list[str] = field(default_factory=list)
+    digest: str = ""
+    cache: Path | None = None
+
+    @property
+    def train(self) -> Split:
+        return self.splits["train"]
+
+    @property
+    def validation(self) -> Split:
+        return self.splits["validation"]
+
+    @property
+    def test(self) -> Split | None:
+        """None where the source has no test split and none was cut: then evaluation is on validation."""
+        return self.splits.get("test")
+
+    @cached_property
+    def statistics(self) -> CorpusStatistics:
+        """Counted over the training split alone."""
+        return CorpusStatistics(self.train.label_sets, self.cache)
+
+
+def load_corpus(settings: DataSettings) -> Corpus:
+    """The corpus that `settings` names: read, checked and stored, or taken from the cache where that was done before.
+
+    Raises DataError with every problem that makes the source unusable, each at its file and line.
+    """
+    source = find_source(settings)
+    cache = cache_folder()
+    names = [split.name for split in source.splits]
+    digest = digest_of(_FORMAT, source.fingerprint, names, settings.text, settings.labels, settings.id, settings.limit)
+    folder = cache / "corpora" / digest
+    if not folder.exists():
+        with written_beside(folder) as beside:
+            beside.mkdir()
+            _store(source, beside, settings.limit)
+    labels, splits, notes = _stored(folder, digest)
+    notes = [*source.notes, *notes]
+    if settings.limit is not None:
+        notes.append(f"limit: at most the first {documents(settings.limit)} of each split are used")
+    notes += _cut_missing(splits, settings, cache / "cuts")
+    notes += unseen_label_notes(labels, {name: split.label_sets for name, split in splits.items()})
+    digest = digest_of(digest, [split.digest for split in splits.values()])
+    return Corpus(source.name, labels, splits, notes, digest, cache / "statistics")
+
+
+def _store(source: Source, folder: Path, limit: int | None) -> None:
+    """Reads `source` and leaves in `folder` what `_stored` reads back."""
+    splits, numbers = read_source(source, folder, limit)
+    codes, ids = numbers.ordered()
+    for split in splits:
+        labels = _label_sets(split, ids)
+        np.savez(folder / f"{split.name}.npz", offsets=labels.offsets, values=labels.values)
+    about = {
+        "codes": codes,
+        "names": [(source.label_names or {}).get(code, code) for code in codes],
+        "splits": [split.name for split in splits],
+        "notes": reading_notes(splits, codes, ids, source),
+    }
+    (folder / "corpus.json").write_text(json.dumps(about, ensure_ascii=False), encoding="utf-8")
+
+
+def _label_sets(split: ReadSplit, ids: np.ndarray) -> LabelSets:
+    offsets = np.zeros(len(split.label_counts) + 1, dtype=np.int64)
+    np.cumsum(split.label_counts, out=offsets[1:])
+    rows = np.repeat(np.arange(len(split.label_counts)), split.label_counts)
+    values = ids[split.labels]
+    return LabelSets(offsets, values[np.lexsort((values, rows))], len(ids))
+
+
+def _stored(folder: Path, digest: str) -> tuple[LabelSpace, dict[str, Split], list[str]]:
+    about = json.loads((folder / "corpus.json").read_text(encoding="utf-8"))
+    labels = LabelSpace(tuple(about["codes"]), tuple(about["names"]))
+    splits = {}
+    for name in about["splits"]:
+        ids, texts = read_texts(folder / f"{name}.arrow")
+        with np.load(folder / f"{name}.npz") as arrays:
+            label_sets = LabelSets(arrays["offsets"], arrays["values"], len(labels))
+        splits[name] = Split(name, ids, texts, label_sets, digest_of(digest, name))
+    return labels, splits, about["notes"]
+
+
+def _cut_missing(splits: dict[str, Split], settings: DataSettings, cache: Path) -> list[str]:
+    """Cuts the splits that the source lacks from `splits["train"]`, in place, and says so."""
+    notes = []
+    total = len(splits["train"])
+    for name, share in (("test", settings.test), ("validation", settings.validation)):
+        if name in splits or not share:
+            continue
+        train = splits["train"]
+        # Shares are of the whole training split, so a second cut takes more of what the first one left.
+        kept, cut = _cut(train, share * total / len(train), settings.split_seed, cache)
+        splits["train"], splits[name] = train.select("train", kept), train.select(name, cut)
+        notes.append(
+            f"{name}: {documents(len(cut))} cut from train ({100 * len(cut) / total:.0f} %, iterative stratification "
+            f"with seed {settings.split_seed}, so that every label keeps its share)"
+        )
+    if "test" not in splits:
+        notes.append(
+            "test: there is none, so evaluation is on validation, which also chooses checkpoint and threshold; "
+            "add a test split, or cut one with data.test = 0.1"
+        )
+    return notes
+
+
+def _cut(train: Split, share: float, seed: int, cache: Path) -> tuple[np.ndarray, np.ndarray]:
+    if len(train) < 2:
+        raise DataError(
+            f"the training split has {documents(len(train))}, and a validation or test split is to be cut from it",
+            where="data.source",
+            suggestions=["at least two training documents", "a file for each split"],
+        )
+
+    def compute() -> dict[str, np.ndarray]:
+        kept, cut = stratified_cut(train.label_sets, share, seed)
+        return {"kept": kept, "cut": cut}
+
+    rows = cached_arrays(cache / f"{digest_of(train.digest, share, seed)}.npz", compute)
+    return rows["kept"], rows["cut"]

@@ -1,0 +1,103 @@
+"""What each step of a stage sees: a pure function of seed, stage and step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+
+import numpy as np
+
+from labelloom.compose.batches import make_batch, make_targets
+from labelloom.data.batching import batch_rows, evaluation_batches, share
+from labelloom.data.columns import Columns
+from labelloom.data.corpus import Split
+from labelloom.errors import TrainingError
+from labelloom.interfaces import Batch, Draw, LabelledRows, Reader, Rng, Sampler, Targets
+from labelloom.interfaces.noise import stable_key
+from labelloom.spec import TrainingSettings
+
+
+class Feed:
+    """The steps of one stage on one split, as one process of `world` sees them.
+
+    Args:
+        key: of everything random in the stage: seed and stage name.
+    """
+
+    def __init__(
+        self,
+        split: Split,
+        columns: Columns,
+        reader: Reader,
+        samplers: Sequence[Sampler],
+        settings: TrainingSettings,
+        key: int,
+        rank: int = 0,
+        world: int = 1,
+    ) -> None:
+        self.columns = columns
+        self.reader = reader
+        self.samplers = samplers
+        self.settings = settings
+        self.key = key
+        self.rank = rank
+        self.world = world
+        self.rows = LabelledRows(split.label_sets)
+        anchors = np.arange(len(split), dtype=np.int64)
+        for sampler in samplers:
+            anchors = sampler.anchors(self.rows, anchors)
+        if len(anchors) == 0:
+            names = " and ".join(type(sampler).__name__ for sampler in samplers)
+            raise TrainingError(
+                f"{names} found no document of the {split.name} split to anchor on",
+                suggestions=["loosen the sampler's options, or use more documents"],
+            )
+        self.anchors = anchors
+        self._epoch = lru_cache(maxsize=1)(self._batches_of)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Optimiser steps in one pass over the anchors."""
+        return len(self._epoch(0))
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps of the whole stage."""
+        settings = self.settings
+        return settings.steps or max(1, int(np.ceil(settings.epochs * self.steps_per_epoch)))
+
+    def step(self, step: int) -> Iterator[tuple[Batch, Targets]]:
+        """The batches of optimiser step `step` (from 0) of this process: one, or `accumulation` smaller ones."""
+        epoch, place = divmod(step, self.steps_per_epoch)
+        mine = share(self._epoch(epoch)[place], self.rank, self.world)
+        parts = min(self.settings.accumulation, len(mine))
+        for part in range(parts):
+            process = self.rank * self.settings.accumulation + part
+            yield self.draw(share(mine, part, parts), stable_key(self.key, step), process)
+
+    def all(self, batch_size: int) -> Iterator[tuple[Batch, Targets]]:
+        """Every anchor once, for validation, drawn with one fixed key; the part that falls to this process."""
+        for place, rows in enumerate(evaluation_batches(self.columns.lengths[self.anchors], batch_size)):
+            if place % self.world == self.rank:
+                yield self.draw(self.anchors[rows], stable_key(self.key, "validation"), place)
+
+    def draw(self, rows: np.ndarray, key: int, process: int = 0) -> tuple[Batch, Targets]:
+        """The batch that anchors on `rows`, after every sampler has added to it."""
+        draw = Draw(rows=rows, anchors=len(rows))
+        for sampler in self.samplers:
+            draw = sampler.draw(draw, self.rows, Rng(stable_key(key, sampler.path), draw, process))
+        label_sets = self.rows.label_sets
+        inputs = self.reader.collate(self.columns.rows(draw.rows))
+        return make_batch(inputs, draw, label_sets.label_count, key), make_targets(draw, label_sets)
+
+    def _batches_of(self, epoch: int) -> list[np.ndarray]:
+        size = self.settings.batch_size
+        batches = batch_rows(
+            self.columns.lengths, size, self.key, epoch, group=self.settings.group_by_length, rows=self.anchors
+        )
+        # Every process needs a document in every step; a last batch smaller than that joins the one before.
+        if len(batches) > 1 and min(len(batch) for batch in batches) < self.world:
+            least = min(range(len(batches)), key=lambda place: len(batches[place]))
+            small = batches.pop(least)
+            batches[-1] = np.concatenate([batches[-1], small])
+        return batches

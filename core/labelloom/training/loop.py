@@ -1,0 +1,226 @@
+"""The loop of one stage, top to bottom."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+
+from labelloom.compose.build import AllAssets, build, build_samplers, initialise, use_options
+from labelloom.compose.model import Assembly
+from labelloom.compose.plan import Plan, StagePlan
+from labelloom.data.cache import cache_folder
+from labelloom.data.columns import tokenised
+from labelloom.data.corpus import Corpus, Split
+from labelloom.errors import NonFiniteLossError, TrainingError
+from labelloom.evaluation.metrics import higher_is_better
+from labelloom.interfaces.noise import stable_key
+from labelloom.runs.folder import RunFolder
+from labelloom.spec import TrainingSettings
+from labelloom.training.checkpoints import Checkpoints, Progress
+from labelloom.training.feed import Feed
+from labelloom.training.history import History
+from labelloom.training.interrupt import Interrupt
+from labelloom.training.optimiser import (
+    make_optimiser,
+    optimiser_tensors,
+    rate_factor,
+    restore_optimiser,
+    set_rates,
+)
+from labelloom.training.progress import Reporter
+from labelloom.training.stage import StageModule
+from labelloom.training.step import StepResult, gradients
+from labelloom.training.validation import is_loss, losses_on, metric_of, metrics_on, rank_shared
+
+_DRY_DOCUMENTS = 8
+
+
+@dataclass
+class Job:
+    """All that training one seed of one spec works with."""
+
+    plan: Plan
+    corpus: Corpus
+    assets: AllAssets
+    assembly: Assembly
+    folder: RunFolder
+    checkpoints: Checkpoints
+    history: History
+    reporter: Reporter
+    interrupt: Interrupt
+
+    @property
+    def seed(self) -> int:
+        """What everything random follows from."""
+        return self.plan.spec.seed
+
+
+def make_accelerator(settings: TrainingSettings) -> Accelerator:
+    """An accelerator of the stage's precision; stages and seeds of one process may differ in it."""
+    AcceleratorState._reset_state()
+    precision = "no" if settings.precision == "fp32" else settings.precision
+    try:
+        return Accelerator(mixed_precision=precision)
+    except ValueError as error:
+        raise TrainingError(
+            f"this machine cannot train in {settings.precision}: {error}",
+            where="training.precision",
+            suggestions=['precision = "bf16"', 'precision = "fp32"'],
+        ) from error
+
+
+def train_stage(job: Job, number: int, progress: Progress, saved: Mapping[str, torch.Tensor]) -> None:
+    """Train stage `number` from where `progress` says, and leave its kept weights in the assembly.
+
+    `saved` is the optimiser's state at that point, empty at a stage's start. Raises NonFiniteLossError, or
+    TrainingError after Ctrl-C; in both cases the last checkpoint is there to resume from.
+    """
+    stage = job.plan.stages[number]
+    settings = stage.settings
+    key = stable_key(job.seed, stage.name)
+    accelerator = make_accelerator(settings)
+    main = accelerator.is_main_process
+    metric = metric_of(stage)
+
+    use_options(job.assembly, stage, job.plan)
+    feed = _feed(job, stage, job.corpus.train, key, accelerator)
+    steps = feed.steps
+
+    job.assembly.to(accelerator.device)
+    module = StageModule(job.assembly, stage)
+    if progress.step == 0 and stage.reset:
+        torch.manual_seed(stable_key(key, "reset"))
+        fresh = build(job.plan, job.corpus.labels, job.assets)
+        initialise(fresh, job.corpus)
+        module.reset(fresh)
+    module.freeze()
+    module.train()
+    torch.manual_seed(stable_key(key, "dry"))
+    dry_batch, dry_targets = feed.draw(feed.anchors[:_DRY_DOCUMENTS], stable_key(key, "dry"))
+    module.keep_reached(dry_batch.to(accelerator.device), dry_targets.to(accelerator.device))
+
+    named = {name: weight for name, weight in job.assembly.named_parameters() if weight.requires_grad}
+    names = {id(weight): name for name, weight in named.items()}
+    trained = list(named.values())
+    optimiser = make_optimiser(job.assembly, settings)
+    restore_optimiser(optimiser, saved, named)
+    wrapped, stepper = accelerator.prepare(module, optimiser)
+    weights = torch.tensor([task.weight for task in stage.tasks], device=accelerator.device)
+
+    def save() -> None:
+        if main:
+            progress.history = job.history.size
+            job.checkpoints.save(progress, job.assembly, optimiser_tensors(optimiser, names))
+        accelerator.wait_for_everyone()
+
+    every = settings.evaluate_every or feed.steps_per_epoch
+    job.reporter.start(stage.name, steps, progress.step)
+    documents, began = 0, time.monotonic()
+    while progress.step < steps and not _waited_long_enough(progress, settings):
+        step = progress.step
+        set_rates(optimiser, rate_factor(step, steps, settings))
+        torch.manual_seed(stable_key(key, "step", step, accelerator.process_index))
+        parts = [(batch.to(accelerator.device), targets.to(accelerator.device)) for batch, targets in feed.step(step)]
+        result = gradients(wrapped, parts, weights, trained, accelerator, settings.clip_norm)
+        if not result.finite:
+            raise _not_finite(job, stage, step, result, optimiser)
+        stepper.step()
+        stepper.zero_grad(set_to_none=True)
+        progress.step = step + 1
+
+        documents += sum(int(batch.is_anchor.sum()) for batch, _ in parts) * accelerator.num_processes
+        job.reporter.step(result.loss, documents / (time.monotonic() - began))
+        means = {task.name: mean for task, mean in zip(stage.tasks, result.means, strict=True)}
+        job.history.add(stage=stage.name, step=progress.step, loss=result.loss, tasks=means)
+
+        validated = progress.step % every == 0 or progress.step == steps
+        if validated:
+            scores = _validate(job, stage, module, metric, key, accelerator)
+            better = _note(progress, scores[metric], metric)
+            if better and settings.keep == "best" and main:
+                job.checkpoints.save_best(progress, job.assembly)
+            job.history.add(stage=stage.name, step=progress.step, validation=scores, better=better)
+            job.reporter.validated(progress.step, _shown(scores, metric), better)
+            module.train()
+        due = settings.checkpoint_every
+        if validated if due is None else progress.step % due == 0:
+            save()
+        if job.interrupt.asked:
+            save()
+            raise TrainingError(
+                f"interrupted after step {progress.step} of stage {stage.name!r}; everything so far is saved",
+                where=str(job.folder.path),
+                suggestions=[f"labelloom train --resume {job.folder.path}"],
+            )
+    job.reporter.stop()
+    accelerator.wait_for_everyone()
+    if settings.keep == "best":
+        job.checkpoints.load_best(progress, job.assembly)
+    progress.stage, progress.step, progress.waited = number + 1, 0, 0
+    progress.best_value = progress.best_step = progress.best_file = None
+    optimiser.state.clear()
+    save()
+    use_options(job.assembly, None, job.plan)
+    accelerator.free_memory()
+
+
+def _feed(job: Job, stage: StagePlan, split: Split, key: int, accelerator: Accelerator) -> Feed:
+    reader = job.assembly.model.encoder.reader
+    samplers = build_samplers(stage, job.corpus.labels, job.assets)
+    with accelerator.main_process_first():
+        columns = tokenised(split, reader, cache_folder())
+    rank, world = accelerator.process_index, accelerator.num_processes
+    return Feed(split, columns, reader, samplers, stage.settings, key, rank, world)
+
+
+def _validate(
+    job: Job, stage: StagePlan, module: StageModule, metric: str, key: int, accelerator: Accelerator
+) -> dict[str, float]:
+    split, spec = job.corpus.validation, job.plan.spec
+    feed = _feed(job, stage, split, key, accelerator) if is_loss(metric) else None
+    with accelerator.autocast():
+        if feed is not None:
+            return losses_on(module, feed, accelerator, stage.settings.batch_size)
+        columns = tokenised(split, job.assembly.model.encoder.reader, cache_folder())
+        ranking = rank_shared(job.assembly, columns, len(job.corpus.labels), stage.settings.batch_size, accelerator)
+    return metrics_on(ranking, split, metric, spec.decision, job.plan.probabilities)
+
+
+def _note(progress: Progress, value: float, metric: str) -> bool:
+    """Enter a validation; whether it is the best of the stage."""
+    upward = not is_loss(metric) and higher_is_better(metric)
+    best = progress.best_value
+    better = best is None or (value > best if upward else value < best)
+    progress.waited = 0 if better else progress.waited + 1
+    if better:
+        progress.best_value, progress.best_step = value, progress.step
+    return better
+
+
+def _waited_long_enough(progress: Progress, settings: TrainingSettings) -> bool:
+    return settings.patience is not None and progress.waited >= settings.patience
+
+
+def _shown(scores: Mapping[str, float], metric: str) -> dict[str, float]:
+    names = [metric, *(name for name in ("micro_f1", "macro_f1") if name != metric and name in scores)]
+    return {name: scores[name] for name in names}
+
+
+def _not_finite(
+    job: Job, stage: StagePlan, step: int, result: StepResult, optimiser: torch.optim.Optimizer
+) -> NonFiniteLossError:
+    rate = max(group["lr"] for group in optimiser.param_groups)
+    means = ", ".join(f"{task.name} {mean:.4g}" for task, mean in zip(stage.tasks, result.means, strict=True))
+    kept = job.checkpoints.latest()
+    return NonFiniteLossError(
+        f"the loss or its gradient is not finite in step {step + 1} of stage {stage.name!r} ({means}; gradient norm "
+        f"{result.norm:.4g}; highest rate {rate:.3g}); "
+        + (f"the last good checkpoint is {kept.name}" if kept else "no checkpoint was written yet"),
+        where=str(job.folder.path),
+        suggestions=["lower training.learning_rate or training.rates", 'precision = "fp32"', "clip_norm = 1.0"],
+    )

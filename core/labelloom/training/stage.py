@@ -1,0 +1,75 @@
+"""One stage as a module: it runs the parts that its tasks need and gives their losses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from labelloom.compose.model import Assembly
+from labelloom.compose.plan import StagePlan
+from labelloom.interfaces import Batch, Targets
+
+
+class StageModule(nn.Module):
+    """The wrapped forward of a stage: model and tasks together, so that the tasks' weights are synchronised too."""
+
+    def __init__(self, assembly: Assembly, stage: StagePlan) -> None:
+        super().__init__()
+        self.assembly = assembly
+        self.stage = stage
+
+    def forward(self, batch: Batch, targets: Targets) -> tuple[Tensor, Tensor]:
+        """The total and the count of each task's loss, (T,) each, in the order of the stage's tasks."""
+        states = self.assembly.model.states(batch, self.stage.live)
+        losses = [self.assembly.tasks[task.name](states[task.branch], batch, targets) for task in self.stage.tasks]
+        totals = torch.stack([loss.total.float() for loss in losses])
+        counts = torch.stack([torch.as_tensor(loss.count, device=totals.device).float() for loss in losses])
+        return totals, counts.detach()
+
+    def train(self, mode: bool = True) -> StageModule:
+        """Training mode for what trains: frozen parts, and parts that the stage does not run, stay in eval mode."""
+        super().train(False)
+        if mode:
+            self.training = True
+            for path in self.stage.live:
+                self.assembly.parts[path].train()
+            for task in self.stage.tasks:
+                self.assembly.tasks[task.name].train()
+            for module in self._under(self.stage.freeze):
+                module.eval()
+        return self
+
+    def freeze(self) -> None:
+        """Let only those weights require a gradient that run here and are not frozen."""
+        self.assembly.requires_grad_(False)
+        for path in self.stage.live:
+            self.assembly.parts[path].requires_grad_(True)
+        for task in self.stage.tasks:
+            self.assembly.tasks[task.name].requires_grad_(True)
+        for module in self._under(self.stage.freeze):
+            module.requires_grad_(False)
+
+    def keep_reached(self, batch: Batch, targets: Targets) -> list[str]:
+        """Take the gradient off the weights that no loss of this batch reaches; their names."""
+        weights = {name: weight for name, weight in self.assembly.named_parameters() if weight.requires_grad}
+        totals, _ = self(batch, targets)
+        if totals.requires_grad:
+            totals.sum().backward()
+        unreached = [name for name, weight in weights.items() if weight.grad is None]
+        for name in unreached:
+            weights[name].requires_grad_(False)
+        self.assembly.zero_grad(set_to_none=True)
+        return unreached
+
+    def reset(self, fresh: Assembly) -> None:
+        """Give the parts that the stage resets the weights of `fresh`, a newly started assembly."""
+        for path in self.stage.reset:
+            target, source = self.assembly.get_submodule(path), fresh.get_submodule(path)
+            target.load_state_dict(source.state_dict())
+
+    def _under(self, paths: Iterable[str]) -> Iterable[nn.Module]:
+        for path in paths:
+            part = self.assembly.parts.get(path)
+            yield part if part is not None else self.assembly.get_submodule(path)

@@ -1,0 +1,186 @@
+"""`train`: from a spec to a finished run."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import PartialState
+
+from labelloom.bundles import Catalogue
+from labelloom.compose.build import build, initialise, prepare
+from labelloom.compose.check import check
+from labelloom.compose.plan import Plan
+from labelloom.data.corpus import Corpus, load_corpus
+from labelloom.errors import RunError
+from labelloom.evaluation.decision import fit_decision
+from labelloom.evaluation.metrics import evaluate
+from labelloom.interfaces.noise import stable_key
+from labelloom.runs.assets import load_assets, save_assets
+from labelloom.runs.classifier import answers_on
+from labelloom.runs.folder import RunFolder, replace_file, save_weights, write_json
+from labelloom.runs.scoring import rank_split
+from labelloom.spec import read_spec, spec_to_toml
+from labelloom.spec.decision import DecisionSettings
+from labelloom.training.checkpoints import Checkpoints, Progress
+from labelloom.training.history import History
+from labelloom.training.interrupt import Interrupt
+from labelloom.training.loop import Job, make_accelerator, train_stage
+from labelloom.training.progress import Reporter, Silent
+from labelloom.training.validation import metric_of
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run: its folder and its scores by split."""
+
+    path: Path
+    metrics: dict[str, Any]
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """The metrics on the test split, or on validation where there is none."""
+        return self.metrics.get("test") or self.metrics["validation"]
+
+
+def train(
+    spec: str | Path | Mapping[str, Any],
+    *,
+    output: str | Path = "runs",
+    seed: int | None = None,
+    overrides: Iterable[str] = (),
+    allow_local_code: bool = False,
+    reporter: Reporter | None = None,
+) -> Run:
+    """Train a spec through all its stages, fit its decision rule on validation and score it.
+
+    Args:
+        spec: a TOML file, the name of a shipped spec (`standard/minilm`), or a mapping of the same form.
+        output: the folder of runs; this one becomes `<output>/<name>/<seed>`.
+        seed: instead of the spec's.
+        overrides: `key=value`, as `--set` takes them.
+        allow_local_code: whether components from files beside the spec may be loaded.
+        reporter: told of what happens; default nobody.
+
+    Raises:
+        SpecError, CompositionError, DataError, TrainingError: before training where possible.
+        RunError: when the run's folder is there already.
+    """
+    catalogue = Catalogue()
+    read, folder = read_spec(spec, overrides, catalogue.specs())
+    if seed is not None:
+        read = read.model_copy(update={"seed": seed})
+    plan = check(read, folder, catalogue, allow_local_code)
+    for stage in plan.stages:
+        metric_of(stage)
+    run = RunFolder(Path(output).absolute() / read.name / str(read.seed))
+    state = PartialState()
+    if state.is_main_process:
+        if run.spec.exists():
+            again = "evaluate" if run.finished else "train --resume"
+            raise RunError(
+                "this run is there already, and runs are never overwritten",
+                where=str(run.path),
+                suggestions=[f"labelloom {again} {run.path}", "--seed, --output or --set name=... for a new one"],
+            )
+        run.path.mkdir(parents=True, exist_ok=True)
+        replace_file(run.spec, lambda beside: beside.write_text(spec_to_toml(read), encoding="utf-8"))
+    state.wait_for_everyone()
+    return _train(plan, run, reporter or Silent())
+
+
+def resume(path: str | Path, *, allow_local_code: bool = False, reporter: Reporter | None = None) -> Run:
+    """Go on with an interrupted run from its last checkpoint; the result equals the uninterrupted run's.
+
+    Raises RunError when the folder is no run; a finished run is given back as it is.
+    """
+    run = RunFolder(Path(path).absolute())
+    run.require(run.spec)
+    if run.finished:
+        (reporter or Silent()).say(f"{run.path} has ended already")
+        return Run(run.path, run.read_metrics())
+    spec, folder = read_spec(run.spec)
+    return _train(check(spec, folder, Catalogue(), allow_local_code), run, reporter or Silent())
+
+
+def _train(plan: Plan, run: RunFolder, reporter: Reporter) -> Run:
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    began = time.monotonic()
+    state = PartialState()
+    with state.main_process_first():
+        corpus = load_corpus(plan.spec.data)
+    if state.is_main_process:
+        for note in corpus.notes:
+            reporter.say(note)
+    with state.main_process_first():
+        if run.assets.is_dir() and run.labels.is_file():
+            _same_labels(run, corpus)
+            assets = load_assets(run.assets)
+        else:
+            assets = prepare(plan, corpus)
+            save_assets(assets, run.assets)
+            replace_file(run.labels, lambda beside: beside.write_text(corpus.labels.to_json(), encoding="utf-8"))
+    torch.manual_seed(stable_key(plan.spec.seed, "weights"))
+    assembly = build(plan, corpus.labels, assets)
+
+    checkpoints = Checkpoints(run.checkpoints)
+    history = History(run.history if state.is_main_process else None)
+    progress, saved = Progress(), dict[str, torch.Tensor]()
+    latest = checkpoints.latest()
+    if latest is not None:
+        progress, saved = checkpoints.load(latest, assembly)
+        reporter.say(f"resuming after step {progress.step} of stage {progress.stage + 1} of {len(plan.stages)}")
+    else:
+        initialise(assembly, corpus)
+    history.cut(progress.history)
+    with Interrupt() as interrupt:
+        job = Job(plan, corpus, assets, assembly, run, checkpoints, history, reporter, interrupt)
+        while progress.stage < len(plan.stages):
+            train_stage(job, progress.stage, progress, saved)
+            saved = {}
+    if state.is_main_process:
+        _finish(job, time.monotonic() - began)
+    state.wait_for_everyone()
+    return Run(run.path, run.read_metrics())
+
+
+def _finish(job: Job, seconds: float) -> None:
+    """Fit the decision rule on validation, score every split in full precision, write the run's results."""
+    run, corpus, plan = job.folder, job.corpus, job.plan
+    make_accelerator(plan.stages[-1].settings.model_copy(update={"precision": "fp32"}))
+    job.assembly.eval()
+    model, size, count = job.assembly.model, plan.stages[-1].settings.batch_size, len(corpus.labels)
+    on_validation = rank_split(model, corpus.validation, count, size)
+    decision = fit_decision(
+        plan.spec.decision, on_validation, corpus.validation.label_sets, probabilities=plan.probabilities
+    )
+    half = fit_decision(DecisionSettings(rule="fixed"), on_validation, corpus.validation.label_sets, probabilities=True)
+    metrics: dict[str, Any] = {"decision": decision.describe(), "seed": plan.spec.seed}
+    for split in filter(None, (corpus.validation, corpus.test)):
+        ranking = on_validation if split is corpus.validation else rank_split(model, split, count, size)
+        answers = answers_on(split, ranking, decision, corpus.labels)
+        metrics[split.name] = evaluate(split.label_sets, answers.predicted, ranking)
+        if plan.probabilities:
+            metrics[f"{split.name}_at_0.5"] = evaluate(split.label_sets, half.decide(ranking), ranking)
+    metrics["documents"] = {split.name: len(split) for split in corpus.splits.values()}
+    metrics["parameters"] = sum(weight.numel() for weight in model.parameters())
+    metrics["seconds"] = round(seconds, 1)
+    save_weights(job.assembly, run.model)
+    replace_file(run.decision, lambda beside: beside.write_text(decision.to_json(), encoding="utf-8"))
+    answers.save(run.predictions)
+    write_json(run.metrics, metrics)
+    job.checkpoints.clear()
+
+
+def _same_labels(run: RunFolder, corpus: Corpus) -> None:
+    if run.read_labels() != corpus.labels:
+        raise RunError(
+            "the corpus has other labels now than when this run began",
+            where=str(run.path),
+            suggestions=["start a new run"],
+        )

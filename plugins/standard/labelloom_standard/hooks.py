@@ -1,0 +1,90 @@
+"""The records of the bundle `standard`."""
+
+from __future__ import annotations
+
+from labelloom.components import Component
+from labelloom.hookspecs import hookimpl
+
+
+@hookimpl
+def labelloom_components() -> list[Component]:
+    """Encoders, label modules, predictors, tasks."""
+    return [
+        Component(
+            kind="encoder",
+            name="standard/transformer",
+            target="labelloom_standard.transformer:Transformer",
+            config="labelloom_standard.config:TransformerConfig",
+            gives=frozenset({"tokens", "document"}),
+            summary="Any pretrained transformer with a fast tokenizer (Devlin et al. 2019), pooled to one vector",
+        ),
+        Component(
+            kind="encoder",
+            name="standard/bilstm",
+            target="labelloom_standard.bilstm:BiLSTM",
+            config="labelloom_standard.config:BiLSTMConfig",
+            gives=frozenset({"tokens", "document"}),
+            summary="Bidirectional LSTM or GRU over words, pooled by self-attention (Yang et al. 2016 eq. 5-7)",
+        ),
+        Component(
+            kind="encoder",
+            name="standard/chain",
+            target="labelloom_standard.chain:Chain",
+            config="labelloom_standard.config:ChainConfig",
+            summary="An encoder made of an encoder and label modules: for twins, ensembles and pre-training",
+        ),
+        Component(
+            kind="label_module",
+            name="standard/label-table",
+            target="labelloom_standard.label_table:LabelTable",
+            config="labelloom_standard.config:LabelTableConfig",
+            needs=frozenset({"tokens?"}),
+            gives=frozenset({"label_table"}),
+            summary="One trained vector a label, the same for every document, random or from the label's name",
+        ),
+        Component(
+            kind="label_module",
+            name="standard/label-attention",
+            target="labelloom_standard.label_attention:LabelAttention",
+            config="labelloom_standard.config:LabelAttentionConfig",
+            needs=frozenset({"tokens"}),
+            gives=frozenset({"labels"}),
+            summary="One attention a label over the tokens (CAML, Mullenbach et al. 2018 eq. 2-3; LW-LSTM eq. 5-6)",
+        ),
+        Component(
+            kind="label_module",
+            name="standard/label-query",
+            target="labelloom_standard.label_query:LabelQuery",
+            config="labelloom_standard.config:LabelQueryConfig",
+            needs=frozenset({"tokens", "label_table"}),
+            gives=frozenset({"labels"}),
+            summary="A label table in view of the document: its vectors attend to the tokens (Vaswani et al. 2017 eq. 1)",
+        ),
+        Component(
+            kind="predictor",
+            name="standard/linear",
+            target="labelloom_standard.linear:Linear",
+            config="labelloom_standard.config:LinearConfig",
+            needs=frozenset({"document"}),
+            gives=frozenset({"scores"}),
+            summary="One weight vector a label over the document: logistic regression on top",
+        ),
+        Component(
+            kind="predictor",
+            name="standard/label-linear",
+            target="labelloom_standard.label_linear:LabelLinear",
+            config="labelloom_standard.config:LabelLinearConfig",
+            needs=frozenset({"labels"}),
+            gives=frozenset({"scores"}),
+            summary="Each label's vector to its score, by one weight vector for all labels or one each (CAML eq. 4)",
+        ),
+        Component(
+            kind="task",
+            name="standard/bce",
+            target="labelloom_standard.bce:BCE",
+            config="labelloom_standard.config:BCEConfig",
+            needs=frozenset({"scores"}),
+            trains="probabilities",
+            summary="Binary cross-entropy of every label, summed over labels and averaged over documents",
+        ),
+    ]

@@ -1,0 +1,53 @@
+"""`standard/label-table`: one trained vector a label, the same for every document."""
+
+from __future__ import annotations
+
+import torch
+from labelloom.data.corpus import Corpus
+from labelloom.interfaces import Batch, Context, LabelModule, States, masked_mean
+from labelloom.interfaces.part import Encode
+from torch import nn
+
+from labelloom_standard.config import LabelTableConfig
+
+_CHUNK = 256
+"""Label names that the encoder reads at once."""
+
+
+class LabelTable(LabelModule):
+    """Gives `label_table`: ids (...) to (..., width), for any label, under consideration or not.
+
+    With init = "names" a vector starts as the mean of the encoder's states of the words of the label's name; a name
+    without any word keeps its random vector.
+    """
+
+    def __init__(self, config: LabelTableConfig, context: Context) -> None:
+        super().__init__(config, context)
+        width = config.width or context.width("tokens", "document")
+        if config.init == "names" and width != context.width("tokens"):
+            raise ValueError(
+                f'init = "names" fills vectors with tokens of width {context.width("tokens")}, so width = {width} '
+                "cannot hold them: leave it out"
+            )
+        self.names = context.labels.names
+        self.vectors = nn.Embedding(len(context.labels), width)
+        nn.init.normal_(self.vectors.weight, std=width**-0.5)
+        self.widths = {"label_table": width}
+
+    @torch.no_grad()
+    def initialise(self, corpus: Corpus, encode: Encode) -> None:
+        """The vectors of the labels' names, if they are wanted. Raises ValueError when the encoder gives no tokens."""
+        if self.config.init == "random":
+            return
+        weight = self.vectors.weight
+        for start in range(0, len(weight), _CHUNK):
+            states = encode(self.names[start : start + _CHUNK])
+            if states.tokens is None or states.token_mask is None or states.tokens.shape[-1] != weight.shape[1]:
+                raise ValueError(f'init = "names" needs tokens of width {weight.shape[1]} from the model\'s encoder')
+            means = masked_mean(states.tokens.float(), states.token_mask)
+            rows = states.token_mask.any(1).nonzero()[:, 0]
+            weight[start + rows.to(weight.device)] = means[rows].to(weight)
+
+    def forward(self, states: States, batch: Batch) -> States:
+        """`states` with label_table."""
+        return states.add(label_table=self.vectors)

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+from labelloom.spec.decision import DecisionSettings
+from pydantic import ValidationError
+
+
+def test_defaults():
+    settings = DecisionSettings()
+    assert (settings.rule, settings.metric, settings.k, settings.at_least_one) == ("fitted", "micro_f1", None, False)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"metric": "macro_f1", "at_least_one": True},
+        {"rule": "fixed", "threshold": 0.3},
+        {"rule": "top-k", "k": 5, "at_least_one": True},
+    ],
+)
+def test_settings_written_out_with_all_defaults_are_still_valid(values):
+    settings = DecisionSettings(**values)
+    assert DecisionSettings(**settings.model_dump()) == settings
+    assert DecisionSettings(**settings.model_dump(exclude_none=True)) == settings
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"rule": "top-k"}, 'rule = "top-k" needs k, the number of labels that each document gets: write k = 5, say'),
+        ({"k": 5}, 'k = 5 means something only with rule = "top-k"; the rule here is "fitted"'),
+        ({"rule": "fixed", "k": 5}, 'k = 5 means something only with rule = "top-k"; the rule here is "fixed"'),
+        ({"threshold": 0.3}, 'threshold = 0.3 means something only with rule = "fixed"; the rule here is "fitted"'),
+        (
+            {"rule": "top-k", "k": 1, "threshold": 0.3},
+            'threshold = 0.3 means something only with rule = "fixed"; the rule here is "top-k"',
+        ),
+        (
+            {"rule": "fixed", "metric": "macro_f1"},
+            'metric = "macro_f1" means something only with rule = "fitted"; the rule here is "fixed"',
+        ),
+        ({"rule": "top-k", "k": 0}, "Input should be greater than or equal to 1"),
+        ({"rule": "fixed", "threshold": 0}, "Input should be greater than 0"),
+        ({"rule": "fixed", "threshold": 1}, "Input should be less than 1"),
+        ({"rule": "fixed", "threshold": float("nan")}, "Input should be less than 1"),
+        ({"rule": "best"}, "Input should be 'fitted', 'fixed' or 'top-k'"),
+        ({"treshold": 0.3}, "Extra inputs are not permitted"),
+    ],
+)
+def test_settings_that_contradict_themselves(values, message):
+    with pytest.raises(ValidationError) as caught:
+        DecisionSettings(**values)
+    (error,) = caught.value.errors()
+    assert error["msg"].removeprefix("Value error, ") == message
+
+
+def test_settings_are_light():
+    code = "import sys, labelloom.spec.decision; print(sorted({'numpy', 'scipy', 'torch'} & set(sys.modules)))"
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
