@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from labelloom.data.label_sets import LabelSets
+
 Write = Callable[..., Path]
 
 
@@ -40,3 +42,7 @@ def _line(record: Mapping[str, object] | str | bytes) -> bytes:
 
 def document(text: str = "some text", labels: Iterable[object] = ("a",), **fields: object) -> dict[str, object]:
     return {"text": text, "labels": list(labels), **fields}
+
+
+def as_lists(label_sets: LabelSets) -> list[list[int]]:
+    return [label_sets[row].tolist() for row in range(len(label_sets))]

@@ -5,7 +5,6 @@ import multiprocessing
 import os
 import subprocess
 import sys
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +13,8 @@ import pytest
 from labelloom.data import corpus as corpus_module
 from labelloom.data.corpus import Corpus, load_corpus
 from labelloom.data.settings import DataSettings
-from labelloom.data.splitting import stratified_cut
 
-from .conftest import Write, document
+from .conftest import Write, as_lists, document
 
 
 def load(path: Path | str, **options: object) -> Corpus:
@@ -37,10 +35,10 @@ def test_a_folder_is_read_as_it_is(write: Write) -> None:
     assert list(corpus.splits) == ["train", "validation", "test"]
     assert list(corpus.train.ids) == ["1", "2"]
     assert list(corpus.train.texts) == ["one", "zwei – 二"]
-    assert [row.tolist() for row in corpus.train.label_sets] == [[0, 1], [2]]
+    assert as_lists(corpus.train.label_sets) == [[0, 1], [2]]
     assert list(corpus.validation.texts) == ["three"]
     assert corpus.test is not None
-    assert [row.tolist() for row in corpus.test.label_sets] == [[0]]
+    assert as_lists(corpus.test.label_sets) == [[0]]
     assert corpus.notes == ["validation: 1 document with no label, kept (first: line 1)"]
 
 
@@ -52,7 +50,7 @@ def test_labels_json_gives_order_and_names(write: Write) -> None:
     corpus = load(folder)
     assert corpus.labels.codes == ("c", "a", "b", "never", "z")
     assert corpus.labels.names == ("sea", "hay", "bee", "n", "zed")
-    assert [row.tolist() for row in corpus.train.label_sets] == [[1, 2], [0]]
+    assert as_lists(corpus.train.label_sets) == [[1, 2], [0]]
     assert "labels: 2 labels (never, z) named but in no document" in corpus.notes
 
 
@@ -120,18 +118,143 @@ def test_statistics_see_the_training_split_alone(write: Write) -> None:
 
 def test_a_missing_validation_split_is_cut_and_said(write: Write) -> None:
     records = [document(f"t{n}", [f"l{n % 4}"]) for n in range(40)]
-    path = write("data.jsonl", records)
-    corpus = load(path, validation=0.25, split_seed=3)
-    assert Counter(corpus.validation.label_sets.values.tolist()) == {label: 2 + (label < 4) * 0.5 for label in []} or (
-        np.abs(np.bincount(corpus.validation.label_sets.values) - 2.5).max() <= 0.5
-    )
-    kept, cut = stratified_cut(load(path, validation=0.1).train.label_sets, 0.5, 0)
-    assert len(kept) + len(cut) == len(load(path, validation=0.1).train)
+    corpus = load(write("data.jsonl", records), validation=0.3, split_seed=3)
+    assert np.bincount(corpus.validation.label_sets.values).tolist() == [3, 3, 3, 3]
     assert sorted([*corpus.train.texts, *corpus.validation.texts]) == sorted(str(r["text"]) for r in records)
+    for split in (corpus.train, corpus.validation):
+        for row, text in enumerate(split.texts):
+            assert split.label_sets[row].tolist() == [int(text[1:]) % 4]
+            assert split.ids[row] == f"train-{int(text[1:]) + 1}"
     assert corpus.test is None
     assert corpus.notes == [
-        f"validation: {len(corpus.validation)} documents cut from train (25 %, iterative stratification with seed 3, "
-        "so that every label keeps its share)",
+        "validation: 12 documents cut from train (30 %, iterative stratification with seed 3, so that every label "
+        "keeps its share)",
         "test: there is none, so evaluation is on validation, which also chooses checkpoint and threshold; add a test "
         "split, or cut one with data.test = 0.1",
     ]
+
+
+def test_the_cut_follows_from_its_seed(write: Write) -> None:
+    path = write("data.jsonl", [document(f"t{n}", [f"l{n % 4}"]) for n in range(40)])
+    assert list(load(path, split_seed=1).validation.ids) == list(load(path, split_seed=1).validation.ids)
+    assert list(load(path, split_seed=1).validation.ids) != list(load(path, split_seed=2).validation.ids)
+    assert load(path, split_seed=1).digest == load(path, split_seed=1).digest
+    assert load(path, split_seed=1).digest != load(path, split_seed=2).digest
+
+
+def test_test_and_validation_are_cut_as_shares_of_the_whole(write: Write) -> None:
+    corpus = load(write("data.jsonl", [document(f"t{n}") for n in range(100)]), validation=0.2, test=0.4)
+    assert {name: len(split) for name, split in corpus.splits.items()} == {"train": 40, "test": 40, "validation": 20}
+    assert len({*corpus.train.ids, *corpus.validation.ids, *corpus.splits["test"].ids}) == 100
+    assert [note.split(" (")[0] for note in corpus.notes[-2:]] == [
+        "test: 40 documents cut from train",
+        "validation: 20 documents cut from train",
+    ]
+
+
+def test_limit_takes_the_first_documents_of_each_split(write: Write) -> None:
+    write("corpus/train.jsonl", [document(f"t{n}", [f"l{n}"]) for n in range(5)])
+    write("corpus/val.jsonl", [document("v")])
+    folder = write("corpus/test.jsonl", ["", document("first"), document("second"), "not read"]).parent
+    corpus = load(folder, limit=2)
+    assert list(corpus.train.texts) == ["t0", "t1"]
+    assert list(corpus.splits["test"].texts) == ["first", "second"]
+    assert corpus.labels.codes == ("a", "l0", "l1")
+    assert "limit: at most the first 2 documents of each split are used" in corpus.notes
+
+
+def test_the_bundled_sample(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "arxiv-mini").mkdir()
+    monkeypatch.chdir(tmp_path)
+    corpus = load("arxiv-mini")
+    assert corpus.name == "arxiv-mini"
+    assert {name: len(split) for name, split in corpus.splits.items()} == {"train": 800, "validation": 200, "test": 200}
+    assert len(corpus.labels) == 20
+    assert corpus.labels.names[corpus.labels.index("cs.CL")] == "Computation and Language"
+    assert corpus.statistics.cardinality == pytest.approx(2.6, abs=0.05)
+    assert corpus.notes == []
+    licence = Path(corpus_module.__file__).parent / "samples" / "arxiv-mini" / "LICENSE.md"
+    assert "CC0 1.0" in licence.read_text()
+
+
+def test_the_second_load_reads_nothing_but_the_cache(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = three_splits(write)
+    first = load(folder)
+    data = write("data.jsonl", [document(f"t{n}") for n in range(20)])
+    cut = load(data)
+
+    def parse(*_: object) -> None:
+        raise AssertionError("parsed again")
+
+    monkeypatch.setattr("labelloom.data.corpus.read_source", parse)
+    monkeypatch.setattr("labelloom.data.corpus.stratified_cut", parse)
+    second = load(folder)
+    assert second.labels == first.labels
+    assert second.notes == first.notes
+    assert second.digest == first.digest
+    for name, split in first.splits.items():
+        assert list(second.splits[name].texts) == list(split.texts)
+        assert second.splits[name].digest == split.digest
+        assert second.splits[name].label_sets.values.tolist() == split.label_sets.values.tolist()
+    again = load(data)
+    assert again.notes == cut.notes
+    assert list(again.validation.ids) == list(cut.validation.ids)
+
+
+@pytest.mark.parametrize("file", ["train.jsonl.gz", "dev.jsonl", "labels.json"])
+def test_changed_files_are_read_anew(write: Write, file: str) -> None:
+    folder = three_splits(write)
+    write("corpus/labels.json", ['{"a": "A", "b": "B", "c": "C"}'])
+    before = load(folder)
+    if file == "labels.json":
+        write("corpus/labels.json", ['{"a": "Other", "b": "B", "c": "C"}'])
+        assert load(folder).labels.names == ("Other", "B", "C")
+    else:
+        write(f"corpus/{file}", [document("changed")])
+        split = "train" if file.startswith("train") else "validation"
+        assert list(load(folder).splits[split].texts) == ["changed"]
+    assert load(folder).digest != before.digest
+
+
+def test_texts_are_mapped_and_chosen_without_copying(write: Write) -> None:
+    corpus = load(write("data.jsonl", [document(f"text {n}") for n in range(2500)]), validation=0.5)
+    texts = corpus.train.texts
+    everything = list(texts)
+    assert len(texts) == len(everything) == 1250
+    assert [texts[row] for row in (0, 700, -1)] == [everything[0], everything[700], everything[-1]]
+    assert texts.take([5, 5, 1249, 0]) == [everything[row] for row in (5, 5, 1249, 0)]
+    assert [len(batch) for batch in texts.batches(500)] == [500, 500, 250]
+    with pytest.raises(IndexError, match="row 1250 of 1250"):
+        texts[1250]
+    part = corpus.train.select("part", np.array([3, 1]))
+    assert list(part.texts) == [everything[3], everything[1]]
+    assert list(part.ids) == corpus.train.ids.take([3, 1])
+    assert part.digest != corpus.train.digest
+
+
+def _load_in_another_process(path: str) -> tuple[str, str]:
+    corpus = load(path)
+    return corpus.digest, corpus.train.texts[-1]
+
+
+def test_processes_that_load_at_once_agree(write: Write, cache: Path) -> None:
+    path = write("data.jsonl", [document(f"t{n}", [f"l{n % 7}"]) for n in range(3000)])
+    with multiprocessing.get_context("fork").Pool(4) as pool:
+        found = pool.map(_load_in_another_process, [str(path)] * 8, chunksize=1)
+    assert len(set(found)) == 1
+    assert [folder.name.startswith(".") for folder in (cache / "corpora").iterdir()] == [False]
+
+
+def test_a_reader_that_is_killed_leaves_nothing_that_is_taken_for_whole(write: Write, cache: Path) -> None:
+    path = write("data.jsonl", [document(f"t{n}") for n in range(50)])
+    script = (
+        "import os, sys\n"
+        "import labelloom.data.corpus as c\n"
+        "from labelloom.data.settings import DataSettings\n"
+        "c.reading_notes = lambda *_: os._exit(9)\n"
+        "c.load_corpus(DataSettings(source=sys.argv[1]))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(path)], env=os.environ, check=False)
+    assert done.returncode == 9
+    assert all(folder.name.startswith(".") for folder in (cache / "corpora").iterdir())
+    assert len(load(path).train) == 45

@@ -53,7 +53,7 @@ def test_with_one_label_a_document_every_share_is_exact_to_one_document(
 def test_with_several_labels_shares_are_kept_far_better_than_by_chance(share: float, seed: int) -> None:
     rng = np.random.default_rng(seed)
     weights = 1 / np.arange(1, 41)
-    sets = [rng.choice(40, rng.integers(1, 5), replace=False, p=weights / weights.sum()) for _ in range(3000)]
+    sets = [rng.choice(40, rng.integers(1, 5), replace=False, p=weights / weights.sum()).tolist() for _ in range(3000)]
     label_sets = LabelSets.from_lists(sets, 40)
     wanted = share * frequency(label_sets)
     _, cut = stratified_cut(label_sets, share, seed)

@@ -258,9 +258,7 @@ class Checker:
                         branch.predictor.key,
                         f"the branch {branch.name!r} is trained to rank only, so its scores are no probabilities and "
                         "cannot be averaged with other branches",
-                        (
-                            f'add a task on it that trains probabilities: use = "standard/bce", branch = "{branch.name}"',
-                        ),
+                        (f'add a task that trains probabilities, with branch = "{branch.name}"',),
                     )
                 )
         return all(kinds), problems

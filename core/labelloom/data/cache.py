@@ -68,8 +68,8 @@ def written_beside(path: Path) -> Iterator[Path]:
     finally:
         if beside.is_dir():
             shutil.rmtree(beside)
-        else:
-            beside.unlink(missing_ok=True)
+        elif beside.exists():
+            beside.unlink()
 
 
 def _is_about_the_cache(error: OSError, folder: Path) -> bool:

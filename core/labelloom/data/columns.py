@@ -16,7 +16,9 @@ from labelloom.errors import BundleError
 Value = int | float | np.ndarray | list[np.ndarray]
 
 _BATCH = 1000
-_INTEGERS = pa.list_(pa.int32())
+_LISTS = (pa.int64(), pa.list_(pa.int32()), pa.list_(pa.list_(pa.int32())))
+"""What integers are stored as, by how deep they lie in lists."""
+_EXPECTED = "expected one integer or float a text, a list of integers below 2**31, or a list of such lists"
 
 
 class Tokenizes(Protocol):
@@ -81,7 +83,7 @@ def tokenised(split: Split, reader: Tokenizes, cache: Path) -> Columns:
     """The columns that `reader` makes of the texts of `split`, from the folder `cache` if they are there.
 
     The file is an arrow stream, as `datasets.Dataset.from_file` reads it. Raises BundleError when the reader's columns
-    are none: of unequal lengths, of other types, or without `length`.
+    differ in length, hold something else, or lack `length`.
     """
     path = cache / "tokenised" / f"{digest_of(split.digest, reader.key)}.arrow"
     if not path.exists():
@@ -101,64 +103,74 @@ def _write(batches: Iterator[pa.RecordBatch], path: Path) -> None:
 def _record_batches(parts: Iterable[list[str]], reader: Tokenizes) -> Iterator[pa.RecordBatch]:
     """One batch for each list of texts. Batches wait while a column has shown nothing but empty lists."""
     types: dict[str, pa.DataType | None] = {}
-    waiting: list[dict[str, list[Any]]] = []
+    waiting: list[dict[str, pa.Array]] = []
     for texts in parts:
-        columns = {name: list(values) for name, values in reader.tokenize(texts).items()}
-        _check_shape(columns, len(texts), types, reader)
-        types = {name: types.get(name) or _type_of(name, values) for name, values in columns.items()}
+        columns = _arrays(texts, reader)
+        if types and types.keys() != columns.keys():
+            raise BundleError(
+                f"the reader gives the columns {', '.join(columns)} after it gave {', '.join(types)}", where=reader.key
+            )
+        types = {name: types.get(name) or _type_of(name, array, reader) for name, array in columns.items()}
         waiting.append(columns)
         if None not in types.values():
             yield from (_record_batch(each, types, reader) for each in waiting)
             waiting = []
+    for name in (name for name, kind in types.items() if kind is None):
+        types[name] = _LISTS[max(_depth(columns[name].type) for columns in waiting)]
     yield from (_record_batch(each, types, reader) for each in waiting)
 
 
-def _check_shape(
-    columns: Mapping[str, list[Any]], count: int, before: Mapping[str, pa.DataType | None], reader: Tokenizes
-) -> None:
+def _arrays(texts: list[str], reader: Tokenizes) -> dict[str, pa.Array]:
+    columns = {name: list(values) for name, values in reader.tokenize(texts).items()}
     if "length" not in columns:
         raise BundleError(f"the reader gives no column 'length'; it gives {', '.join(columns)}", where=reader.key)
-    if before and before.keys() != columns.keys():
-        raise BundleError(
-            f"the reader gives the columns {', '.join(columns)} after it gave {', '.join(before)}", where=reader.key
-        )
+    arrays = {}
     for name, values in columns.items():
-        if len(values) != count:
+        if len(values) != len(texts):
+            message = f"the reader's column {name!r} has {len(values)} rows for {len(texts)} texts"
+            raise BundleError(message, where=reader.key)
+        try:
+            arrays[name] = pa.array(values)
+        except pa.ArrowException as error:
             raise BundleError(
-                f"the reader's column {name!r} has {len(values)} rows for {count} texts", where=reader.key
-            )
+                f"the reader's column {name!r} mixes kinds: {error}; {_EXPECTED}", where=reader.key
+            ) from error
+        if _has_nulls(arrays[name]):
+            raise BundleError(f"the reader's column {name!r} holds None; {_EXPECTED}", where=reader.key)
+    return arrays
 
 
-def _type_of(name: str, values: list[Any]) -> pa.DataType | None:
-    """The arrow type of a column, or None where only empty lists tell."""
+def _type_of(name: str, array: pa.Array, reader: Tokenizes) -> pa.DataType | None:
+    """The type to store a column as, or None where only empty lists tell."""
+    depth, leaf = _depth(array.type), array.type
+    for _ in range(depth):
+        leaf = leaf.value_type
     if name == "length":
         return pa.int64()
-    for value in values:
-        if not isinstance(value, list | tuple | np.ndarray):
-            return pa.float64() if any(isinstance(each, float | np.floating) for each in values) else pa.int64()
-        if len(value):
-            nested = isinstance(value[0], list | tuple | np.ndarray)
-            return pa.list_(_INTEGERS) if nested else _INTEGERS
-    return None
+    if pa.types.is_null(leaf):
+        return None
+    if pa.types.is_floating(leaf) and depth == 0:
+        return pa.float64()
+    if pa.types.is_integer(leaf) and depth < len(_LISTS):
+        return _LISTS[depth]
+    raise BundleError(f"the reader's column {name!r} holds {array.type}; {_EXPECTED}", where=reader.key)
 
 
 def _record_batch(
-    columns: Mapping[str, list[Any]], types: Mapping[str, pa.DataType | None], reader: Tokenizes
+    columns: Mapping[str, pa.Array], types: Mapping[str, pa.DataType | None], reader: Tokenizes
 ) -> pa.RecordBatch:
     arrays = {}
-    for name, values in columns.items():
-        kind = types[name] or _INTEGERS
+    for name, array in columns.items():
         try:
-            arrays[name] = pa.array(values, kind)
-        except (pa.ArrowException, OverflowError) as error:
-            raise BundleError(
-                f"the reader's column {name!r} began as {kind} and holds something else: {error}; expected integers "
-                "(in lists below 2**31) or floats, or lists or lists of lists of integers",
-                where=reader.key,
-            ) from error
-        if _has_nulls(arrays[name]):
-            raise BundleError(f"the reader's column {name!r} holds None; expected a number", where=reader.key)
+            arrays[name] = array.cast(types[name])
+        except pa.ArrowException as error:
+            message = f"the reader's column {name!r} cannot be stored as {types[name]}: {error}; {_EXPECTED}"
+            raise BundleError(message, where=reader.key) from error
     return pa.RecordBatch.from_pydict(arrays)
+
+
+def _depth(kind: pa.DataType) -> int:
+    return 1 + _depth(kind.value_type) if pa.types.is_list(kind) else 0
 
 
 def _has_nulls(array: pa.Array) -> bool:

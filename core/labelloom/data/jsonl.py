@@ -116,7 +116,7 @@ def read_jsonl(path: Path, settings: DataSettings) -> Iterator[Record | Problem]
 def _record(raw: bytes, line: int, position: int, path: Path, settings: DataSettings) -> Record | Problem:
     where = f"{path}:{line}"
     try:
-        text = raw.decode("utf-8")
+        text = raw.decode("utf-8").rstrip()  # without its end, or an object that stops early is wrong in column 1
         fields = json.loads(text)
     except UnicodeDecodeError as error:
         return Problem(

@@ -79,5 +79,13 @@ def record_from_fields(fields: Mapping[str, object], line: int, place: str, sett
 
 def kind_of(value: object) -> str:
     """What a value is, in the words of a message."""
-    words = {dict: "an object", list: "a list", str: "a string", bool: "true or false", type(None): "null"}
-    return words.get(type(value)) or ("a number" if isinstance(value, int | float) else f"a {type(value).__name__}")
+    words = {
+        dict: "an object",
+        list: "a list",
+        str: "a string",
+        bool: "true or false",
+        int: "a number",
+        float: "a decimal number",
+        type(None): "null",
+    }
+    return words.get(type(value), f"a {type(value).__name__}")

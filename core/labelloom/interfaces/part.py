@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from torch import nn
 
 from labelloom.data.labels import LabelSpace
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from labelloom.data.corpus import Corpus
     from labelloom.interfaces.states import States
 
-Width = Union[int, tuple[int, int]]
+Width = int | tuple[int, int]
 """The last axis of a field; for `aspects` (how many, their width)."""
 
 Widths = Mapping[str, Width]
@@ -33,7 +32,7 @@ class Files:
     names: tuple[str, ...]
 
 
-Assets = Mapping[str, Union["Files", np.ndarray, Any]]
+Assets = Mapping[str, Any]
 """What `prepare` made, by name: JSON values, arrays, files. The core saves them with the run."""
 
 

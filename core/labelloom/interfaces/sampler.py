@@ -78,7 +78,7 @@ class Draw:
         return copies
 
     def with_rows(self, rows: np.ndarray) -> Draw:
-        """More rows after those that are there: without role, unrelated, told nothing; candidates as the first row's."""
+        """More rows after those that are there: no role, unrelated, told nothing, the first row's candidates."""
         count = len(rows)
         given, relation, roles = self.given, self.relation, self.roles
         if given is not None:

@@ -51,7 +51,7 @@ def rank_shared(
 def metrics_on(
     ranking: Ranking, split: Split, metric: str, decision: DecisionSettings, probabilities: bool
 ) -> dict[str, float]:
-    """The metrics, `metric` among them, under the decision rule fitted on this very split: checkpoints compare by it."""
+    """The metrics, `metric` among them, under the decision rule fitted on this very split."""
     fitted = fit_decision(decision, ranking, split.label_sets, probabilities=probabilities)
     _, at, k = metric.partition("@")
     ks = sorted({1, 3, 5, int(k)}) if at else (1, 3, 5)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import torch
-from labelloom.interfaces import masked_softmax
 from torch import Tensor, nn
+
+from labelloom.interfaces import masked_softmax
 
 
 def attend(scores: Tensor, values: Tensor, mask: Tensor) -> Tensor:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import cast
 
 import torch
-from labelloom.data.corpus import Corpus
-from labelloom.interfaces import Assets, Batch, Context, Encoder, States, masked_mean
 from torch import Tensor, nn
 
+from labelloom.data.corpus import Corpus
+from labelloom.interfaces import Assets, Batch, Context, Encoder, States, masked_mean
 from labelloom_standard.attention import AttentionPooling
 from labelloom_standard.config import BiLSTMConfig
 from labelloom_standard.recurrent import BidirectionalRecurrent

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import cast
 
-from labelloom.interfaces import Batch, Context, Encoder, LabelModule, States, Widths
 from torch import nn
 
+from labelloom.interfaces import Batch, Context, Encoder, LabelModule, States, Widths
 from labelloom_standard.config import ChainConfig
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
+from pydantic import Field, model_validator
+
 from labelloom.components import Component, Need, is_draw
 from labelloom.config import Config, EncoderSpec, Held, LabelModuleSpec, Signature, SpecPath, outside_needs
-from pydantic import Field, model_validator
 
 
 class TransformerConfig(Config):

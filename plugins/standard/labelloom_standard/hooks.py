@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from labelloom.components import Component
-from labelloom.hookspecs import hookimpl
+from labelloom import Component, hookimpl
 
 
 @hookimpl
@@ -58,7 +57,7 @@ def labelloom_components() -> list[Component]:
             config="labelloom_standard.config:LabelQueryConfig",
             needs=frozenset({"tokens", "label_table"}),
             gives=frozenset({"labels"}),
-            summary="A label table in view of the document: its vectors attend to the tokens (Vaswani et al. 2017 eq. 1)",
+            summary="A label table in view of the document: vectors that attend to tokens (Vaswani et al. 2017 eq. 1)",
         ),
         Component(
             kind="predictor",

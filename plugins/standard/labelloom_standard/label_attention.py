@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import torch
-from labelloom.interfaces import Batch, Context, LabelModule, States
 from torch import nn
 
+from labelloom.interfaces import Batch, Context, LabelModule, States
 from labelloom_standard.attention import attend
 from labelloom_standard.config import LabelAttentionConfig
 

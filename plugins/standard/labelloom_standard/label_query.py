@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from labelloom.interfaces import Batch, Context, LabelModule, States
 from torch import Tensor, nn
 
+from labelloom.interfaces import Batch, Context, LabelModule, States
 from labelloom_standard.attention import attend
 from labelloom_standard.config import LabelQueryConfig
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import torch
-from labelloom.data.corpus import Corpus
-from labelloom.interfaces import Batch, Context, LabelModule, States, masked_mean
-from labelloom.interfaces.part import Encode
 from torch import nn
 
+from labelloom.data.corpus import Corpus
+from labelloom.errors import CompositionError
+from labelloom.interfaces import Batch, Context, LabelModule, States, masked_mean
+from labelloom.interfaces.part import Encode
 from labelloom_standard.config import LabelTableConfig
 
 _CHUNK = 256
@@ -36,14 +37,18 @@ class LabelTable(LabelModule):
 
     @torch.no_grad()
     def initialise(self, corpus: Corpus, encode: Encode) -> None:
-        """The vectors of the labels' names, if they are wanted. Raises ValueError when the encoder gives no tokens."""
+        """The vectors of the labels' names, if they are wanted. Raises CompositionError when the encoder gives none."""
         if self.config.init == "random":
             return
         weight = self.vectors.weight
         for start in range(0, len(weight), _CHUNK):
             states = encode(self.names[start : start + _CHUNK])
             if states.tokens is None or states.token_mask is None or states.tokens.shape[-1] != weight.shape[1]:
-                raise ValueError(f'init = "names" needs tokens of width {weight.shape[1]} from the model\'s encoder')
+                raise CompositionError(
+                    f'init = "names" needs tokens of width {weight.shape[1]} from the encoder of the model',
+                    where=self.path,
+                    suggestions=['init = "random"'],
+                )
             means = masked_mean(states.tokens.float(), states.token_mask)
             rows = states.token_mask.any(1).nonzero()[:, 0]
             weight[start + rows.to(weight.device)] = means[rows].to(weight)

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from labelloom.errors import SpecError
-from labelloom.interfaces import Files
-from torch import nn
+from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel
 from transformers.utils import logging
+
+from labelloom.errors import SpecError
+from labelloom.interfaces import Files
 
 
 def build_language_model(files: Files, attention: Literal["auto", "sdpa", "eager"], dropout: float | None) -> Any:
@@ -74,22 +75,26 @@ def position_limit(model: Any) -> tuple[int | None, str]:
 
 
 def freeze_lowest(model: Any, count: int) -> None:
-    """Stop the embeddings and the `count` lowest layers from training; 0 leaves all. Raises ValueError if too many."""
+    """Let no loss reach the embeddings and the `count` lowest layers; 0 leaves all. Raises ValueError if too many.
+
+    The gradient is cut above them rather than switched off in their weights, so it holds whatever a stage or a holder
+    switches on again, and they keep no activations.
+    """
     if count == 0:
         return
-    lists = [module for module in model.modules() if isinstance(module, nn.ModuleList)]
-    layers = max(lists, key=len, default=nn.ModuleList())
-    if count > len(layers):
-        raise ValueError(f"freeze_layers = {count}, but the model has {len(layers)} layers")
-    # Models register their parts in the order in which data passes: what stands before a layer lies below it.
-    above = next(iter(layers[count].parameters())) if count < len(layers) else None
-    last = list(layers[-1].parameters())[-1]
-    for parameter in model.parameters():
-        if parameter is above:
-            break
-        parameter.requires_grad_(False)
-        if parameter is last:
-            break
+    depth = model.config.num_hidden_layers
+    lists = (module for module in model.modules() if isinstance(module, nn.ModuleList) and len(module) == depth)
+    layers = next(lists, None)
+    if layers is None:
+        raise ValueError(f"freeze_layers = {count}, but {model.config.model_type} has no list of {depth} layers")
+    if count > depth:
+        raise ValueError(f"freeze_layers = {count}, but the model has {depth} layers")
+    layers[count - 1].register_forward_hook(_cut)
+
+
+def _cut(layer: nn.Module, inputs: Any, output: Any) -> Any:
+    """The layer's states without their graph; some layers give a tuple that starts with them."""
+    return output.detach() if isinstance(output, Tensor) else (output[0].detach(), *output[1:])
 
 
 def _set_dropout(config: Any, dropout: float) -> None:

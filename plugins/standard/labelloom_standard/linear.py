@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from labelloom.interfaces import Batch, Context, Predictor, States
 from torch import nn
 
+from labelloom.interfaces import Batch, Context, Predictor, States
 from labelloom_standard.config import LinearConfig
 
 

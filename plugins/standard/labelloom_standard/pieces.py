@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from labelloom.interfaces import Files, Reader, pad, stable_digest
 from transformers import AutoTokenizer
 
+from labelloom.interfaces import Files, Reader, pad, stable_digest
 from labelloom_standard.pretrained import files_digest
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import cast
 
+from torch import Tensor
+
 from labelloom.data.corpus import Corpus
 from labelloom.interfaces import Assets, Batch, Context, Encoder, Files, States, masked_mean
 from labelloom.interfaces.part import Encode
-from torch import Tensor
-
 from labelloom_standard.attention import AttentionPooling
 from labelloom_standard.config import TransformerConfig
 from labelloom_standard.language_model import build_language_model, freeze_lowest, load_weights, position_limit

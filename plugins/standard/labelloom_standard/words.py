@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
-from labelloom.interfaces import Reader, pad, stable_digest
 from torch import nn
+
+from labelloom.interfaces import Reader, pad, stable_digest
 
 PAD, UNKNOWN = 0, 1
 """The ids of padding and of words outside the vocabulary; the words follow from 2."""
