@@ -175,7 +175,8 @@ FAULTS: list[tuple[dict[str, Any], str]] = [
     ({"words": ["a", "b"], "length": [1, 1]}, f"'s column 'words' holds string; {EXPECTED}"),
     ({"ids": [[1], [None]], "length": [1, 1]}, f"'s column 'ids' holds None; {EXPECTED}"),
     ({"ids": [[1], None], "length": [1, 1]}, "'s column 'ids' holds None; "),
-    ({"length": [1, 1.5]}, "'s column 'length' cannot be stored as int64: "),
+    ({"length": [1, 1.5]}, "'s column 'length' holds double; "),
+    ({"length": [[1], [1]]}, "'s column 'length' holds list<item: int64>; "),
 ]
 
 
@@ -199,6 +200,11 @@ def test_from_texts_takes_what_it_is_given_in_order() -> None:
 
 
 def test_a_column_that_changes_its_kind_later() -> None:
-    reader = Fixed({"ids": [[1]] * 1000, "length": [1] * 1000}, {"ids": [[0.5]], "length": [1]})
-    with pytest.raises(BundleError, match="'ids' cannot be stored as list<item: int32>"):
-        Columns.from_texts(["a"] * 1001, reader)
+    first = {"ids": [[1]] * 1000, "length": [1] * 1000}
+    for later, message in (
+        ([[0.5]], "'ids' holds list<item: double>"),
+        ([["7"]], "'ids' holds list<item: string>"),
+        ([[[1]]], "'ids' cannot be stored as list<item: int32>"),
+    ):
+        with pytest.raises(BundleError, match=message):
+            Columns.from_texts(["a"] * 1001, Fixed(first, {"ids": later, "length": [1]}))

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import subprocess
 import sys
@@ -232,17 +231,22 @@ def test_texts_are_mapped_and_chosen_without_copying(write: Write) -> None:
     assert part.digest != corpus.train.digest
 
 
-def _load_in_another_process(path: str) -> tuple[str, str]:
-    corpus = load(path)
-    return corpus.digest, corpus.train.texts[-1]
-
-
 def test_processes_that_load_at_once_agree(write: Write, cache: Path) -> None:
     path = write("data.jsonl", [document(f"t{n}", [f"l{n % 7}"]) for n in range(3000)])
-    with multiprocessing.get_context("fork").Pool(4) as pool:
-        found = pool.map(_load_in_another_process, [str(path)] * 8, chunksize=1)
+    script = (
+        "import sys\n"
+        "from labelloom.data.corpus import load_corpus\n"
+        "from labelloom.data.settings import DataSettings\n"
+        "corpus = load_corpus(DataSettings(source=sys.argv[1]))\n"
+        "print(corpus.digest, corpus.train.texts[-1], corpus.statistics.neighbours(1)[0].tolist())\n"
+    )
+    command = [sys.executable, "-c", script, str(path)]
+    started = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    found = [process.communicate()[0] for process in started]
+    assert all(process.returncode == 0 for process in started)
+    assert found[0].startswith(load(path).digest)
     assert len(set(found)) == 1
-    assert [folder.name.startswith(".") for folder in (cache / "corpora").iterdir()] == [False]
+    assert [name.name.startswith(".") for folder in cache.iterdir() for name in folder.iterdir()] == [False] * 4
 
 
 def test_a_reader_that_is_killed_leaves_nothing_that_is_taken_for_whole(write: Write, cache: Path) -> None:

@@ -18,7 +18,7 @@ from .conftest import Write, as_lists, document
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "hf")
-    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
 
 
 def load(folder: Path, **options: object) -> Corpus:
@@ -113,7 +113,7 @@ def test_what_cannot_be_loaded_says_what_to_do(tmp_path: Path, monkeypatch: pyte
     assert message.startswith(f"hf:{missing}: `datasets` cannot load it: Couldn't find any data file at ")
     assert "try: check the name: a hub name such as hf:owner/name, or hf:./folder" in message
     assert "try: check the network; a data set that was loaded once works with HF_HUB_OFFLINE=1" in message
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
     message = failure(missing)
     assert "try: HF_HUB_OFFLINE is set: unset it, or load the data set once while online" in message
 

@@ -130,6 +130,14 @@ def test_an_empty_split(write: Write, split: str) -> None:
     assert ("remove the test split: one can be cut from train" in message) == (split == "test")
 
 
+def test_a_training_split_without_any_label(write: Write) -> None:
+    path = write("train.jsonl", [document(labels=[]), document(labels=[])])
+    assert failure(path) == (
+        f"{path}: no document of the train split has a label: nothing can be learnt\n"
+        "    try: check that data.labels is the field that holds them"
+    )
+
+
 def test_a_json_list_is_told_from_json_lines(write: Write) -> None:
     path = write("train.jsonl", [json.dumps([GOOD], indent=1)])
     assert failure(path).startswith(

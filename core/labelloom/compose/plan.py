@@ -16,7 +16,7 @@ from labelloom.bundles import Catalogue, load_local, load_target
 from labelloom.components import Component, Kind
 from labelloom.config import Config, PartSpec, Signature, held_specs
 from labelloom.errors import BundleError, Problem
-from labelloom.spec import Spec, StageSpec, TrainingSettings
+from labelloom.spec import Spec, StageSpec, TaskSpec, TrainingSettings
 from labelloom.spec.problems import problems_of
 
 
@@ -316,3 +316,59 @@ def _changed_nodes(stage: StageSpec, prefix: str, model: ModelPlan, resolver: Re
         if node is not None:
             changed[path] = node
     return changed
+
+
+def resolved(plan: Plan) -> Spec:
+    """The spec of `plan` with every default of every component written out: what a run keeps.
+
+    A later release may change a default; a saved run then still means what it meant.
+    """
+    spec = plan.spec
+    model = spec.model.model_copy(
+        update={
+            "encoder": _written_out(plan.model.encoder),
+            "label_modules": [_written_out(node) for node in plan.model.label_modules],
+            "predictor": _written_out(plan.model.branches[0].predictor) if spec.model.predictor else None,
+            "branches": [
+                branch.model_copy(
+                    update={
+                        "label_modules": [_written_out(node) for node in made.label_modules],
+                        "predictor": _written_out(made.predictor),
+                        "share": made.share,
+                    }
+                )
+                for branch, made in zip(spec.model.branches, plan.model.branches, strict=False)
+            ],
+        }
+    )
+    stages = [
+        {
+            "samplers": [_written_out(node) for node in stage.samplers],
+            "tasks": [_task_written_out(part, task.node) for part, task in zip(phase.tasks, stage.tasks, strict=True)],
+        }
+        for phase, stage in zip(spec.phases, plan.stages, strict=True)
+    ]
+    if not spec.stages:
+        return spec.model_copy(update={"model": model, **stages[0]})
+    phases = [stage.model_copy(update=made) for stage, made in zip(spec.stages, stages, strict=True)]
+    return spec.model_copy(update={"model": model, "stages": phases})
+
+
+def _written_out(node: Node) -> PartSpec:
+    return PartSpec(use=node.component.name, **_options(node))
+
+
+def _task_written_out(spec: TaskSpec, node: Node) -> TaskSpec:
+    return TaskSpec(use=spec.use, name=spec.name, weight=spec.weight, branch=spec.branch, **_options(node))
+
+
+def _options(node: Node) -> dict[str, Any]:
+    options = node.config.model_dump(mode="json")
+    for below, part in node.held.items():
+        name, _, index = below.partition(".")
+        written = _written_out(part).model_dump(mode="json")
+        if index:
+            options[name][int(index)] = written
+        else:
+            options[name] = written
+    return options

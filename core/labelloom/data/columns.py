@@ -110,7 +110,8 @@ def _record_batches(parts: Iterable[list[str]], reader: Tokenizes) -> Iterator[p
             raise BundleError(
                 f"the reader gives the columns {', '.join(columns)} after it gave {', '.join(types)}", where=reader.key
             )
-        types = {name: types.get(name) or _type_of(name, array, reader) for name, array in columns.items()}
+        found = {name: _type_of(name, array, reader) for name, array in columns.items()}
+        types = {name: types.get(name) or kind for name, kind in found.items()}
         waiting.append(columns)
         if None not in types.values():
             yield from (_record_batch(each, types, reader) for each in waiting)
@@ -145,13 +146,11 @@ def _type_of(name: str, array: pa.Array, reader: Tokenizes) -> pa.DataType | Non
     depth, leaf = _depth(array.type), array.type
     for _ in range(depth):
         leaf = leaf.value_type
-    if name == "length":
-        return pa.int64()
     if pa.types.is_null(leaf):
         return None
-    if pa.types.is_floating(leaf) and depth == 0:
+    if pa.types.is_floating(leaf) and depth == 0 and name != "length":
         return pa.float64()
-    if pa.types.is_integer(leaf) and depth < len(_LISTS):
+    if pa.types.is_integer(leaf) and depth < (1 if name == "length" else len(_LISTS)):
         return _LISTS[depth]
     raise BundleError(f"the reader's column {name!r} holds {array.type}; {_EXPECTED}", where=reader.key)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -63,7 +62,7 @@ def _load(settings: DataSettings) -> datasets.DatasetDict:
     # RuntimeError, and what `datasets` cannot read one of its own.
     except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
         suggestions = [f"check the name: a hub name such as {HUB_PREFIX}owner/name, or {HUB_PREFIX}./folder"]
-        if os.environ.get("HF_HUB_OFFLINE"):
+        if datasets.config.HF_HUB_OFFLINE:
             suggestions.insert(0, "HF_HUB_OFFLINE is set: unset it, or load the data set once while online")
         else:
             suggestions.append("check the network; a data set that was loaded once works with HF_HUB_OFFLINE=1")

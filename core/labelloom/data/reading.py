@@ -146,6 +146,9 @@ def _read_split(
     if not lines and not problems.count:
         remedy = () if split.name == "train" else (f"remove the {split.name} split: one can be cut from train",)
         problems.add(Problem(split.place, f"the {split.name} split is empty; expected at least one document", remedy))
+    elif split.name == "train" and not numbers and not problems.count:
+        remedy = ("check that data.labels is the field that holds them",)
+        problems.add(Problem(split.place, "no document of the train split has a label: nothing can be learnt", remedy))
     notes = [f"{split.name}: {documents(n)} {what} (first: line {line})" for what, (n, line) in tolerated.items()]
     if 0 < numbered < len(lines):
         notes.append(f"{split.name}: {documents(numbered)} with no id, numbered by line")

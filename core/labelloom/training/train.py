@@ -15,7 +15,7 @@ from accelerate import PartialState
 from labelloom.bundles import Catalogue
 from labelloom.compose.build import build, initialise, prepare
 from labelloom.compose.check import check
-from labelloom.compose.plan import Plan
+from labelloom.compose.plan import Plan, resolved
 from labelloom.data.corpus import Corpus, load_corpus
 from labelloom.errors import RunError
 from labelloom.evaluation.decision import fit_decision
@@ -89,7 +89,7 @@ def train(
                 suggestions=[f"labelloom {again} {run.path}", "--seed, --output or --set name=... for a new one"],
             )
         run.path.mkdir(parents=True, exist_ok=True)
-        replace_file(run.spec, lambda beside: beside.write_text(spec_to_toml(read), encoding="utf-8"))
+        replace_file(run.spec, lambda beside: beside.write_text(spec_to_toml(resolved(plan)), encoding="utf-8"))
     state.wait_for_everyone()
     return _train(plan, run, reporter or Silent())
 

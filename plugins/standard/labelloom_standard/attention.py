@@ -16,7 +16,7 @@ def attend(scores: Tensor, values: Tensor, mask: Tensor) -> Tensor:
         values: (..., T, H).
         mask: (..., T) bool; a document without a token gets zeros.
     """
-    return masked_softmax(scores.float(), mask[..., None, :]).to(values.dtype) @ values
+    return masked_softmax(scores, mask[..., None, :]) @ values
 
 
 class AttentionPooling(nn.Module):

@@ -1,0 +1,166 @@
+"""What the tests share: small contexts and batches, a tiny BERT on disk, and the bundle as if it were installed."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from labelloom.bundles import Catalogue
+from labelloom.data.corpus import Corpus, Split
+from labelloom.data.label_sets import LabelSets
+from labelloom.data.labels import LabelSpace
+from labelloom.data.texts import Texts
+from labelloom.interfaces import Batch, Context, States
+
+WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "a", "graph", "of", "##s", "word", "neural", "network", "text", "."]
+
+
+@pytest.fixture
+def labels() -> LabelSpace:
+    """Five labels."""
+    return LabelSpace(tuple("abcde"), ("graphs", "words of text", "neural network", "a", "network of words"))
+
+
+@pytest.fixture
+def make_context(labels: LabelSpace) -> Callable[..., Context]:
+    def make(assets: Mapping[str, Any] | None = None, parts: Mapping[str, Any] | None = None, **widths: int) -> Context:
+        return Context("model.part", widths, labels, assets or {}, parts or {})
+
+    return make
+
+
+@pytest.fixture
+def make_batch(labels: LabelSpace) -> Callable[..., Batch]:
+    """A batch of `count` rows with every label under consideration, or those of `ids`."""
+
+    def make(
+        count: int, inputs: Mapping[str, Any] | None = None, ids: Any = None, mask: Any = None, **fields: Any
+    ) -> Batch:
+        label_ids = torch.arange(len(labels))[None] if ids is None else torch.as_tensor(ids)
+        return Batch(
+            inputs=inputs or {},
+            rows=torch.arange(count),
+            copies=torch.zeros(count, dtype=torch.int64),
+            label_ids=label_ids,
+            label_mask=torch.ones_like(label_ids, dtype=torch.bool) if mask is None else torch.as_tensor(mask),
+            label_count=len(labels),
+            **{"is_anchor": torch.ones(count, dtype=torch.bool), **fields},
+        )
+
+    return make
+
+
+@pytest.fixture
+def read(make_batch: Callable[..., Batch]) -> Callable[..., States]:
+    """What an encoder makes of texts, in one batch."""
+
+    def encode(encoder: Any, texts: Sequence[str]) -> States:
+        columns = encoder.reader.tokenize(texts)
+        rows = [{name: values[place] for name, values in columns.items()} for place in range(len(texts))]
+        return encoder(States(), make_batch(len(texts), encoder.reader.collate(rows)))
+
+    return encode
+
+
+@pytest.fixture
+def make_corpus(labels: LabelSpace) -> Callable[..., Corpus]:
+    """A corpus of a training and a validation split with these texts."""
+
+    def split(name: str, texts: Sequence[str]) -> Split:
+        ids = Texts.from_list([str(place) for place in range(len(texts))])
+        sets = LabelSets.from_lists([[0]] * len(texts), len(labels))
+        return Split(name, ids, Texts.from_list(texts), sets, name)
+
+    def make(train: Sequence[str], validation: Sequence[str] = ("unseen",)) -> Corpus:
+        return Corpus("made", labels, {"train": split("train", train), "validation": split("validation", validation)})
+
+    return make
+
+
+@pytest.fixture
+def agree() -> Callable[..., None]:
+    """Two ways to compute one tensor give the same values and the same gradients of `leaves`."""
+
+    def check(fast: Callable[[], Tensor], naive: Callable[[], Tensor], leaves: Sequence[Tensor]) -> None:
+        first, second = fast(), naive()
+        torch.testing.assert_close(first, second, rtol=1e-9, atol=1e-11)
+        cotangent = torch.randn(first.shape, dtype=first.dtype, generator=torch.Generator().manual_seed(7))
+        for one, other in zip(
+            torch.autograd.grad(first, leaves, cotangent, allow_unused=True, materialize_grads=True),
+            torch.autograd.grad(second, leaves, cotangent, allow_unused=True, materialize_grads=True),
+            strict=True,
+        ):
+            torch.testing.assert_close(one, other, rtol=1e-8, atol=1e-11)
+
+    return check
+
+
+@pytest.fixture(scope="session")
+def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a BERT of two layers, 32 wide, with 24 positions and a vocabulary of a few words."""
+    return save_tokenizer(save_bert(tmp_path_factory.mktemp("bert")))
+
+
+@pytest.fixture(scope="session")
+def copy_bert(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Another such folder, with `changes` in its configuration."""
+
+    def make(**changes: Any) -> Path:
+        return save_tokenizer(save_bert(tmp_path_factory.mktemp("bert"), **changes))
+
+    return make
+
+
+def save_bert(folder: Path, **changes: Any) -> Path:
+    from transformers import BertConfig, BertModel
+
+    torch.manual_seed(3)
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 48}
+    config = BertConfig(vocab_size=len(WORDS), max_position_embeddings=24, **{**sizes, **changes})
+    BertModel(config).save_pretrained(folder)
+    return folder
+
+
+def save_tokenizer(folder: Path) -> Path:
+    from tokenizers import Tokenizer, normalizers, pre_tokenizers, processors
+    from tokenizers.models import WordPiece
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer = Tokenizer(WordPiece({word: place for place, word in enumerate(WORDS)}, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
+    special = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, **special).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def catalogue(tmp_path: Path) -> Catalogue:
+    """The catalogue of a path on which this bundle alone is installed, from the entry points of its pyproject."""
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
+    info = tmp_path / "site" / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
+    info.mkdir(parents=True)
+    lines = [f"{name} = {value}" for name, value in project["entry-points"]["labelloom.bundles"].items()]
+    (info / "entry_points.txt").write_text("\n".join(["[labelloom.bundles]", *lines]))
+    return Catalogue([str(info.parent)])
+
+
+@pytest.fixture
+def documents() -> tuple[Tensor, Tensor]:
+    """(4, 6, 8) float64 tokens and their mask: six words, three, none, and words that special tokens surround."""
+    torch.manual_seed(1)
+    tokens = torch.randn(4, 6, 8, dtype=torch.float64, requires_grad=True)
+    mask = torch.tensor([[1] * 6, [1, 1, 1, 0, 0, 0], [0] * 6, [0, 1, 1, 1, 0, 0]], dtype=torch.bool)
+    return tokens, mask
+
+
+@pytest.fixture
+def weights() -> Callable[[nn.Module], list[Tensor]]:
+    return lambda module: list(module.parameters())
