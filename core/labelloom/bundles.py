@@ -12,6 +12,7 @@ import hashlib
 import importlib.util
 import operator
 import os
+import re
 import sys
 import warnings
 from collections.abc import Iterator
@@ -26,7 +27,7 @@ import pluggy
 
 from labelloom import hookspecs
 from labelloom.components import API, Component, Kind
-from labelloom.errors import BundleError, UnknownNameError
+from labelloom.errors import BundleError, LabelloomError, Problem, UnknownNameError
 from labelloom.hookspecs import GROUP
 
 
@@ -42,7 +43,7 @@ class Bundle:
     @property
     def origin(self) -> str:
         """Distribution and version, for messages."""
-        return f"{self.distribution} {self.version}"
+        return f"{self.distribution} {self.version}".rstrip()
 
 
 def find_bundles(path: list[str] | None = None) -> list[Bundle]:
@@ -54,17 +55,16 @@ def find_bundles(path: list[str] | None = None) -> list[Bundle]:
     found: list[Bundle] = []
     seen: set[str] = set()
     for file in _entry_point_files(sys.path if path is None else path):
-        try:
-            text = file.read_bytes().decode("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            warnings.warn(f"{file}: unreadable ({error}); its bundles are not listed", stacklevel=2)
-            continue
-        name, _, version = file.parent.name.rpartition(".")[0].partition("-")
-        distribution = name.replace("_", "-")
-        if GROUP not in text or distribution in seen:
+        distribution, version = _distribution(file.parent.name)
+        if distribution in seen:
             continue
         seen.add(distribution)
-        found += _parse(file, text, distribution, version.split("-")[0])
+        try:
+            content = file.read_bytes()
+            if GROUP.encode() in content:
+                found += _parse(file, content.decode("utf-8"), distribution, version)
+        except (OSError, UnicodeDecodeError) as error:
+            warnings.warn(f"{file}: unreadable ({error}); its bundles are not listed", stacklevel=2)
     return sorted(found, key=lambda bundle: (bundle.name, bundle.distribution))
 
 
@@ -75,18 +75,31 @@ def _entry_point_files(path: list[str]) -> Iterator[Path]:
             yield from (Path(file) for file in sorted(glob.glob(os.path.join(escaped, pattern, "entry_points.txt"))))
 
 
+def _distribution(folder: str) -> tuple[str, str]:
+    """Normalised name and version from the name of a .dist-info or .egg-info folder; a version may be missing."""
+    stem = re.sub(r"-py[\d.]+$", "", folder.rpartition(".")[0])
+    name, _, version = stem.rpartition("-") if "-" in stem else (stem, "", "")
+    return re.sub(r"[-_.]+", "-", name).lower(), version
+
+
 def _parse(file: Path, text: str, distribution: str, version: str) -> Iterator[Bundle]:
     # entrypoints' own walk stops at the first malformed file and expands "%": so its parser is used file by file.
     parser = entrypoints.CaseSensitiveConfigParser(delimiters=("=",), interpolation=None)
     try:
         parser.read_string(text, source=str(file))
-        entries = list(parser[GROUP].items()) if GROUP in parser else []
-        for name, value in entries:
-            point = entrypoints.EntryPoint.from_string(value, name)
-            yield Bundle(name, point.module_name, distribution, version)
-    except (configparser.Error, entrypoints.BadEntryPoint) as error:
+    except configparser.Error as error:
         reason = str(error).replace("\n", " ")
         warnings.warn(f"{file}: malformed ({reason}); its bundles are not listed", stacklevel=3)
+        return
+    for name, value in parser[GROUP].items() if GROUP in parser else ():
+        try:
+            point = entrypoints.EntryPoint.from_string(value, name)
+        except entrypoints.BadEntryPoint:
+            point = None
+        if point is None or point.object_name or point.extras:
+            warnings.warn(f"{file}: bundle {name!r} is not listed: {value!r} is not the name of a module", stacklevel=3)
+        else:
+            yield Bundle(name, point.module_name, distribution, version)
 
 
 @dataclass(frozen=True)
@@ -167,41 +180,76 @@ class Catalogue:
         return found
 
     def _unknown(self, name: str) -> UnknownNameError:
-        known = sorted({component.name for component in self.components()})
-        close = get_close_matches(name, known, n=3, cutoff=0.5)
-        short = name.rpartition("/")[2]
-        close += [other for other in known if other.rpartition("/")[2] == short and other not in close]
-        bundles = ", ".join(sorted({bundle.name for bundle in self.bundles})) or "none"
+        # pydantic, which the registry is read with, would double the time of a listing, which never comes here.
+        from labelloom.registry import read_registry
+
+        installed = sorted({bundle.name for bundle in self.bundles})
+        installs = read_registry().installs(name, installed)
+        close = _close_names(name, sorted({component.name for component in self.components()}))
         return UnknownNameError(
-            f"no installed component is called {name!r} (installed bundles: {bundles})",
+            f"no installed component is called {name!r} (installed bundles: {', '.join(installed) or 'none'})",
             where=name,
-            suggestions=close[:3] or ["labelloom list"],
+            suggestions=[*installs, *close][:3] or ["labelloom list"],
         )
+
+
+def _close_names(name: str, known: list[str]) -> list[str]:
+    """Components that `name` may mean: misspelt in its own bundle, the same in another, misspelt anywhere."""
+    bundle, _, short = name.rpartition("/")
+    own = {other.rpartition("/")[2]: other for other in known if other.startswith(f"{bundle}/")}
+    close = [own[other] for other in get_close_matches(short, own, n=3, cutoff=0.5)]
+    close += [other for other in known if other.rpartition("/")[2] == short]
+    close += get_close_matches(name, known, n=3, cutoff=0.8)
+    return list(dict.fromkeys(close))
 
 
 def _load(bundle: Bundle) -> dict[str, Component]:
     where = f"bundle {bundle.name} ({bundle.origin})"
-    manager = pluggy.PluginManager("labelloom")
-    manager.add_hookspecs(hookspecs)
-    try:
-        manager.register(import_module(bundle.module), name=bundle.name)
-        manager.check_pending()
-        records = [record for answer in manager.hook.labelloom_components() for record in answer]
-    except BundleError as error:
-        raise BundleError(str(error), where=where) from error
-    except Exception as error:  # a bundle is other people's code: whatever it raises must not end the listing
-        raise BundleError(
-            f"cannot be loaded: {type(error).__name__}: {error}",
-            where=where,
-            suggestions=[f"pip install --upgrade --force-reinstall {bundle.distribution}"],
-        ) from error
     components: dict[str, Component] = {}
-    for record in records:
+    for record in _records(bundle, where):
         _check(record, bundle, where)
         if record.name in components:
             raise BundleError(f"names {record.name!r} twice", where=where)
         components[record.name] = record
     return components
+
+
+def _records(bundle: Bundle, where: str) -> list[Any]:
+    """What the bundle's hook returns, not yet checked."""
+    manager = pluggy.PluginManager("labelloom")
+    manager.add_hookspecs(hookspecs)
+    try:
+        module = import_module(bundle.module)
+        manager.register(module, name=bundle.name)
+        manager.check_pending()
+        answers = manager.hook.labelloom_components()
+        records = [record for answer in answers for record in answer]
+    except BundleError as error:
+        raise _inside(error, where) from error
+    except pluggy.PluginValidationError as error:
+        hooks = [name for name in vars(hookspecs) if name.startswith("labelloom_")]
+        raise BundleError(str(error), where=where, suggestions=hooks) from error
+    # A bundle is other people's code: whatever it raises, SystemExit too, must not end the listing.
+    except (Exception, SystemExit) as error:
+        raise BundleError(
+            f"cannot be loaded: {type(error).__name__}: {error}",
+            where=where,
+            suggestions=[f"pip install --upgrade labelloom {bundle.distribution}"],
+        ) from error
+    if not manager.get_hookcallers(module):
+        raise BundleError(
+            f"{bundle.module} implements no hook", where=where, suggestions=["@labelloom.hookimpl above the function"]
+        )
+    if not answers and manager.hook.labelloom_components.get_hookimpls():
+        raise BundleError("labelloom_components returned None, not a list of Components", where=where)
+    return records
+
+
+def _inside(error: BundleError, where: str) -> LabelloomError:
+    """`error`, with the bundle before the place that it names."""
+    return BundleError.from_problems(
+        [Problem(f"{where}, {problem.where}", problem.message, problem.suggestions) for problem in error.problems]
+    )
 
 
 def _check(record: Any, bundle: Bundle, where: str) -> None:
@@ -217,25 +265,33 @@ def _check(record: Any, bundle: Bundle, where: str) -> None:
     try:
         record.validate_names()
     except BundleError as error:
-        raise BundleError(str(error), where=where) from error
+        raise _inside(error, where) from error
     if record.bundle != bundle.name:
         raise BundleError(f"{record.name!r} must start with {bundle.name + '/'!r}, the bundle's own name", where=where)
 
 
 def load_target(target: str, where: str) -> Any:
-    """The object that `module:Name` names. Raises BundleError when the module or the name is missing."""
-    module, _, attribute = target.partition(":")
+    """The object that `module:Name` names. Raises BundleError when it cannot be imported."""
+    module_name, _, attribute = target.partition(":")
     try:
-        return operator.attrgetter(attribute)(import_module(module))
+        module = import_module(module_name)
     except ModuleNotFoundError as error:
-        missing = error.name or module
+        missing = error.name or module_name
+        package = missing.partition(".")[0]
+        if package in sys.modules:
+            raise BundleError(f"{target}: there is no module {missing!r}", where=where) from error
         raise BundleError(
             f"{target} needs the module {missing!r}, which is not installed",
             where=where,
-            suggestions=[f"pip install {missing.partition('.')[0]}"],
+            suggestions=[f"pip install {package.replace('_', '-')}"],
         ) from error
+    except Exception as error:
+        raise BundleError(f"{target} cannot be imported: {type(error).__name__}: {error}", where=where) from error
+    try:
+        return operator.attrgetter(attribute)(module)
     except AttributeError as error:
-        raise BundleError(f"the module {module!r} has no {attribute!r}", where=where) from error
+        close = get_close_matches(attribute, [name for name in vars(module) if not name.startswith("_")], n=3)
+        raise BundleError(f"the module {module_name!r} has no {attribute!r}", where=where, suggestions=close) from error
 
 
 def load_local(use: str, folder: Path, kind: Kind | None, allowed: bool) -> tuple[Component, type]:
@@ -249,12 +305,16 @@ def load_local(use: str, folder: Path, kind: Kind | None, allowed: bool) -> tupl
     file = (folder / file_name).resolve()
     if not allowed:
         raise BundleError(
-            f"{use} is code from a file; running it needs your permission",
+            "this is code from a file; running it needs your permission",
             where=use,
             suggestions=["add --allow-local-code, if you trust the file"],
         )
-    if not file_name or not file.is_file():
-        raise BundleError(f"there is no file {file}", where=use, suggestions=['use = "./my_part.py:MyTask"'])
+    if not file_name or not attribute:
+        raise BundleError(
+            "the class is missing", where=use, suggestions=[f'use = "{file_name or attribute}:MyPart", file and class']
+        )
+    if not file.is_file():
+        raise BundleError(f"there is no file {file}", where=use)
     module_name = f"labelloom_local_{file.stem}_{hashlib.sha256(str(file).encode()).hexdigest()[:8]}"
     if module_name not in sys.modules:
         spec = importlib.util.spec_from_file_location(module_name, file)
@@ -264,7 +324,7 @@ def load_local(use: str, folder: Path, kind: Kind | None, allowed: bool) -> tupl
         sys.modules[module_name] = module
         try:
             spec.loader.exec_module(module)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             del sys.modules[module_name]
             raise BundleError(f"{file} cannot be loaded: {type(error).__name__}: {error}", where=use) from error
     part = getattr(sys.modules[module_name], attribute, None)

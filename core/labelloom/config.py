@@ -89,12 +89,17 @@ def outside_needs(parts: Mapping[str, Signature], holds: Mapping[str, Held]) -> 
     )
 
 
+def held_kinds(config: type[BaseModel]) -> dict[str, Kind]:
+    """The options that hold parts, each with the kind of its parts."""
+    kinds = {name: _kind_of(info.annotation, info.metadata) for name, info in config.model_fields.items()}
+    return {name: kind for name, kind in kinds.items() if kind is not None}
+
+
 def held_specs(config: BaseModel) -> Iterator[tuple[str, Kind, PartSpec]]:
     """The parts that `config` holds: path below the holder, kind, spec; lists are numbered, `label_modules.0`."""
-    for name, info in type(config).model_fields.items():
+    for name, kind in held_kinds(type(config)).items():
         value = getattr(config, name)
-        kind = _kind_of(info.annotation, info.metadata)
-        if kind is None or value is None:
+        if value is None:
             continue
         if isinstance(value, PartSpec):
             yield name, kind, value

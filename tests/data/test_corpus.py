@@ -11,7 +11,7 @@ import pytest
 
 from labelloom.data import corpus as corpus_module
 from labelloom.data.corpus import Corpus, load_corpus
-from labelloom.data.settings import DataSettings
+from labelloom.spec.data import DataSettings
 
 from .conftest import Write, as_lists, document
 
@@ -236,7 +236,7 @@ def test_processes_that_load_at_once_agree(write: Write, cache: Path) -> None:
     script = (
         "import sys\n"
         "from labelloom.data.corpus import load_corpus\n"
-        "from labelloom.data.settings import DataSettings\n"
+        "from labelloom.spec.data import DataSettings\n"
         "corpus = load_corpus(DataSettings(source=sys.argv[1]))\n"
         "print(corpus.digest, corpus.train.texts[-1], corpus.statistics.neighbours(1)[0].tolist())\n"
     )
@@ -254,7 +254,7 @@ def test_a_reader_that_is_killed_leaves_nothing_that_is_taken_for_whole(write: W
     script = (
         "import os, sys\n"
         "import labelloom.data.corpus as c\n"
-        "from labelloom.data.settings import DataSettings\n"
+        "from labelloom.spec.data import DataSettings\n"
         "c.reading_notes = lambda *_: os._exit(9)\n"
         "c.load_corpus(DataSettings(source=sys.argv[1]))\n"
     )

@@ -9,8 +9,8 @@ import datasets
 import pytest
 
 from labelloom.data.corpus import Corpus, load_corpus
-from labelloom.data.settings import DataSettings
 from labelloom.errors import DataError
+from labelloom.spec.data import DataSettings
 
 from .conftest import Write, as_lists, document
 

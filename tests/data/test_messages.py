@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from labelloom.data.corpus import load_corpus
-from labelloom.data.settings import DataSettings
 from labelloom.errors import DataError
+from labelloom.spec.data import DataSettings
 
 from .conftest import Write, document
 

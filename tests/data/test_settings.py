@@ -6,7 +6,7 @@ import sys
 import pytest
 from pydantic import ValidationError
 
-from labelloom.data.settings import DataSettings
+from labelloom.spec.data import DataSettings
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,6 @@ def test_what_cannot_be_is_refused(options: dict[str, object], message: str) -> 
 
 
 def test_the_settings_are_light() -> None:
-    script = "import sys, labelloom.data.settings; print({'numpy', 'pyarrow', 'datasets', 'torch'} & set(sys.modules))"
+    script = "import sys, labelloom.spec.data; print({'numpy', 'pyarrow', 'datasets', 'torch'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from hypothesis import strategies as st
+
 from labelloom.data.label_sets import LabelSets
 from labelloom.evaluation.ranking import Ranking
 

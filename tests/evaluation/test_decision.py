@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+
 from labelloom.data.label_sets import LabelSets
 from labelloom.errors import DataError, RunError, SpecError
 from labelloom.evaluation import thresholds

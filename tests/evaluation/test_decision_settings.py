@@ -5,8 +5,9 @@ import subprocess
 import sys
 
 import pytest
-from labelloom.spec.decision import DecisionSettings
 from pydantic import ValidationError
+
+from labelloom.spec.decision import DecisionSettings
 
 
 def test_defaults():

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn import metrics as sk
+
 from labelloom.data.label_sets import LabelSets
 from labelloom.errors import SpecError
 from labelloom.evaluation.metrics import METRICS, evaluate, find_metric, higher_is_better
 from labelloom.evaluation.outcome import Outcome
 from labelloom.evaluation.ranking import Ranking
-from sklearn import metrics as sk
 
 from .cases import complete, distinct_scores, naive_f1, naive_macro_f1, naive_ranking, problems, random_sets
 

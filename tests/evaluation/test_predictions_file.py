@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
 from labelloom.data.label_sets import LabelSets
 from labelloom.errors import RunError
 from labelloom.evaluation import predictions

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from labelloom.data.label_sets import LabelSets
 from labelloom.evaluation import membership, ranking
 from labelloom.evaluation.ranking import Ranking

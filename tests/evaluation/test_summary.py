@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.metrics import precision_recall_fscore_support
+
 from labelloom.data.label_sets import LabelSets
 from labelloom.evaluation.metrics import evaluate
 from labelloom.evaluation.summary import groups, per_label, table
-from sklearn.metrics import precision_recall_fscore_support
 
 from .cases import complete, naive_f1, naive_macro_f1, problems, random_sets
 

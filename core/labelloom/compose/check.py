@@ -120,9 +120,10 @@ class Checker:
     def _suppliers(self, need: Need, flow: Flow) -> Iterator[str]:
         """Installed components that give what is needed, those that could run here first."""
         found: dict[str, tuple[int, str]] = {}
+        present = {node.component.name for node in self.plan.model.nodes}
         for name in need.alternatives:
             for component in self.catalogue.suppliers(name):
-                if component.name in found or component.kind == "task":
+                if component.name in found or component.name in present or component.kind == "task":
                     continue
                 lacking = [
                     text for text in sorted(component.needs) if _lacks(text, flow) and not is_draw(text.rstrip("?"))

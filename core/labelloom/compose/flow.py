@@ -69,12 +69,12 @@ def model_flow(model: ModelPlan, samplers: Sequence[Node] = ()) -> ModelFlow:
 
 
 def live_paths(flow: Flow, wanted: Mapping[str, Node]) -> set[str]:
-    """The paths of all nodes that those in `wanted` rest on, themselves included."""
+    """The paths of all parts of the model that those in `wanted` rest on, themselves included; samplers are none."""
     live: set[str] = set()
     queue = list(wanted.values())
     while queue:
         node = queue.pop()
-        if node.path not in live:
+        if node.path not in live and node.component.kind != "sampler":
             live.add(node.path)
             queue += flow.uses.get(node.path, {}).values()
     return live

@@ -5,7 +5,7 @@ Nothing here imports torch: a plan is made of records, configs and paths alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -154,10 +154,8 @@ class Resolver:
         self.allow_local_code = allow_local_code
         self.problems: list[Problem] = []
 
-    def node(
-        self, spec: PartSpec, kind: Kind, path: str, key: str, common: frozenset[str] = frozenset()
-    ) -> Node | None:
-        """The node of `spec`, or None after noting its problems; `common` are keys of the spec that are no options."""
+    def node(self, spec: PartSpec, kind: Kind, path: str, key: str) -> Node | None:
+        """The node of `spec`, or None after noting its problems."""
         try:
             component = self._component(spec.use, kind)
         except BundleError as error:
@@ -166,7 +164,7 @@ class Resolver:
         if component.kind != kind:
             self.problems.append(Problem(f"{key}.use", f"{spec.use} is a {component.kind}; here stands a {kind}"))
             return None
-        config = self.config(component, spec.options, key)
+        config = self.config(component, spec.options, key, beside=type(spec).model_fields)
         if config is None:
             return None
         held: dict[str, Node] = {}
@@ -182,13 +180,15 @@ class Resolver:
         signature = self.signature(component, config, held, key)
         return Node(path, key, component, config, signature, held) if signature else None
 
-    def config(self, component: Component, options: Mapping[str, Any], key: str) -> BaseModel | None:
-        """The component's validated options, or None after noting its problems."""
+    def config(
+        self, component: Component, options: Mapping[str, Any], key: str, beside: Iterable[str] = ()
+    ) -> BaseModel | None:
+        """The component's validated options, or None after noting their problems; `beside` are the spec's own keys."""
         try:
             model = load_target(component.config, key) if component.config else Config
             return model.model_validate(options, context={"folder": self.folder})
         except ValidationError as error:
-            self.problems += problems_of(error, model, key)
+            self.problems += problems_of(error, model, key, beside)
         except BundleError as error:
             self.problems += error.problems
         return None

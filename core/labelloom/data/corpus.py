@@ -15,12 +15,12 @@ from labelloom.data.label_sets import LabelSets
 from labelloom.data.labels import LabelSpace
 from labelloom.data.reading import ReadSplit, documents, read_source
 from labelloom.data.records import Source
-from labelloom.data.settings import DataSettings
 from labelloom.data.sources import find_source
 from labelloom.data.splitting import stratified_cut
 from labelloom.data.statistics import CorpusStatistics
 from labelloom.data.texts import Texts, read_texts
 from labelloom.errors import DataError
+from labelloom.spec.data import DataSettings
 
 _FORMAT = 1
 """Part of every key: raise it when what is stored changes."""

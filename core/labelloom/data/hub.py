@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from labelloom.data.cache import digest_of, file_digest
 from labelloom.data.records import SPLIT_NAMES, Record, Source, SourceSplit, record_from_fields
-from labelloom.data.settings import HUB_PREFIX, DataSettings
 from labelloom.errors import DataError, Problem
+from labelloom.spec.data import HUB_PREFIX, DataSettings
 
 if TYPE_CHECKING:
     import datasets

@@ -13,8 +13,8 @@ from typing import BinaryIO, cast
 
 from labelloom.data.cache import digest_of, file_digest
 from labelloom.data.records import SPLIT_NAMES, Record, Source, SourceSplit, kind_of, record_from_fields
-from labelloom.data.settings import DataSettings
 from labelloom.errors import DataError, Problem
+from labelloom.spec.data import DataSettings
 
 SUFFIXES = (".jsonl", ".jsonl.gz")
 LABELS_FILE = "labels.json"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import scipy.sparse as sp
@@ -60,6 +61,16 @@ class LabelSets:
     def rows(self) -> np.ndarray:
         """(len(values),) int64: the document of each entry of `values`."""
         return np.repeat(np.arange(len(self), dtype=np.int64), self.counts)
+
+    @cached_property
+    def _by_label(self) -> tuple[np.ndarray, np.ndarray]:
+        counts = np.bincount(self.values, minlength=self.label_count)
+        return np.concatenate([[0], np.cumsum(counts)]), self.rows[np.argsort(self.values, kind="stable")]
+
+    def documents_of(self, label: int) -> np.ndarray:
+        """The rows that carry `label`, ascending int64; the index behind it is made once."""
+        offsets, rows = self._by_label
+        return rows[offsets[label] : offsets[label + 1]]
 
     def take(self, rows: np.ndarray) -> LabelSets:
         """The label sets of `rows`, in that order; a row may occur more than once."""

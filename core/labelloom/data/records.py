@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import NamedTuple
 
-from labelloom.data.settings import DataSettings
 from labelloom.errors import Problem
+from labelloom.spec.data import DataSettings
 
 SPLIT_NAMES = {
     "train": ("train",),

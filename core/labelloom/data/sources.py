@@ -8,8 +8,8 @@ from pathlib import Path
 from labelloom.data.hub import hub_source
 from labelloom.data.jsonl import SUFFIXES, jsonl_folder, jsonl_source
 from labelloom.data.records import Source
-from labelloom.data.settings import DataSettings
 from labelloom.errors import DataError
+from labelloom.spec.data import DataSettings
 
 _SAMPLES = Path(__file__).parent / "samples"
 

@@ -71,14 +71,9 @@ class CorpusStatistics:
         """(L,) float64: a label's co-occurrence with the other L - 1 on average (CL-MIL eq. 10)."""
         return np.asarray(self.cooccurrence.sum(axis=1), dtype=np.float64) / max(self.label_count - 1, 1)
 
-    @cached_property
-    def _by_label(self) -> sp.csc_array:
-        return sp.csc_array(self._label_sets.to_sparse())
-
     def documents_of(self, label: int) -> np.ndarray:
         """The rows of the training split that carry `label`, int64, ascending."""
-        start, end = self._by_label.indptr[label], self._by_label.indptr[label + 1]
-        return self._by_label.indices[start:end].astype(np.int64)
+        return self._label_sets.documents_of(label)
 
     def groups(self, head: float | int = 3000 / 53840, mid: float | int = 1000 / 53840) -> np.ndarray:
         """(L,) int8 by frequency: 0 (head) from `head` upwards, 1 (mid) from `mid` upwards, 2 (tail) below.

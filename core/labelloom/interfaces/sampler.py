@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -33,16 +32,9 @@ class LabelledRows:
     def __len__(self) -> int:
         return len(self.label_sets)
 
-    @cached_property
-    def _inverse(self) -> tuple[np.ndarray, np.ndarray]:
-        order = np.argsort(self.label_sets.values, kind="stable")
-        counts = np.bincount(self.label_sets.values, minlength=self.label_sets.label_count)
-        return np.concatenate([[0], np.cumsum(counts)]), self.label_sets.rows[order]
-
     def documents_of(self, label: int) -> np.ndarray:
         """The rows that carry `label`, ascending."""
-        offsets, rows = self._inverse
-        return rows[offsets[label] : offsets[label + 1]]
+        return self.label_sets.documents_of(label)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from labelloom.config import PartSpec
-from labelloom.data.settings import DataSettings
+from labelloom.spec.data import DataSettings
 from labelloom.spec.decision import DecisionSettings
 from labelloom.spec.training import TrainingSettings
 
@@ -16,17 +16,28 @@ class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def default_name(use: str) -> str:
+    """What a task is called that the spec does not name: `clrl` for `clmil/clrl`, `mytask` for `./my.py:MyTask`."""
+    return use.rpartition("/")[2].rpartition(":")[2].lower()
+
+
 class TaskSpec(PartSpec):
     """`[[tasks]]`: a loss, its weight and the branch that it sees."""
 
-    name: str = Field("", description="Tasks of one name in several stages are one task; default: the component's.")
+    model_config = ConfigDict(allow_inf_nan=False)
+
+    name: str = Field(
+        "",
+        description="Tasks of one name in several stages are one task; default: the component's.",
+        pattern=r"^[a-z0-9_][a-z0-9_-]*$",
+    )
     weight: float = Field(1.0, ge=0, description="Factor of this loss in the sum that is minimised.")
     branch: str | None = Field(None, description="The branch whose fields it sees; default the only one, or the trunk.")
 
     @model_validator(mode="after")
     def _named(self) -> TaskSpec:
         if not self.name:
-            object.__setattr__(self, "name", self.use.rpartition("/")[2].rpartition(":")[2].lower())
+            self.name = default_name(self.use)
         return self
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any, get_args
@@ -11,25 +12,42 @@ from pydantic import BaseModel, ValidationError
 from labelloom.errors import Problem
 
 
-def problems_of(error: ValidationError, model: type[BaseModel], prefix: str = "") -> list[Problem]:
-    """One problem for each of pydantic's errors; `prefix` is the key below which `model` stands in the spec."""
-    return [_problem(item, model, prefix) for item in error.errors(include_url=False)]
+def problems_of(
+    error: ValidationError, model: type[BaseModel], prefix: str = "", beside: Iterable[str] = ()
+) -> list[Problem]:
+    """One problem for each of pydantic's errors.
+
+    `prefix` is the key below which `model` stands in the spec; `beside` are keys that may stand there too.
+    """
+    return [_problem(item, model, prefix, beside) for item in error.errors(include_url=False)]
 
 
-def _problem(item: Mapping[str, Any], model: type[BaseModel], prefix: str) -> Problem:
-    location = [part for part in item["loc"] if not str(part).startswith(("function-", "model-"))]
+def _problem(item: Mapping[str, Any], model: type[BaseModel], prefix: str, beside: Iterable[str]) -> Problem:
+    # pydantic names a union's member by its validator, "function-before[...]"; no spec has such a key.
+    location = [part for part in item["loc"] if not re.match(r"function-\w+\[", str(part))]
     where = ".".join(str(part) for part in [*([prefix] if prefix else []), *location])
     if item["type"] == "extra_forbidden":
-        known = sorted(_fields_at(model, location[:-1]))
+        known = sorted({*_fields_at(model, location[:-1]), *(beside if len(location) == 1 else ())})
         close = get_close_matches(str(location[-1]), known, n=3, cutoff=0.5)
         return Problem(where, f"unknown key {location[-1]!r}", tuple(close or known))
     if item["type"] == "missing":
         return Problem(where, "missing: this key is required")
-    message = item["msg"].removeprefix("Value error, ")
     got = item["input"]
-    if item["type"] == "value_error" or isinstance(got, (dict, list, BaseModel)):
-        return Problem(where, message)
-    return Problem(where, f"{message[0].lower()}{message[1:]}, not {got!r}")
+    if item["type"] in ("model_type", "dict_type"):
+        suggestions = (f"[{where}] with single brackets",) if isinstance(got, list) else ()
+        return Problem(where, f"must be a table, not {_shown(got)}", suggestions)
+    if item["type"] == "list_type":
+        suggestions = (f"[[{where}]] with double brackets",) if isinstance(got, dict) else ()
+        return Problem(where, f"must be a list, not {_shown(got)}", suggestions)
+    if item["type"] == "value_error":
+        return Problem(where, item["msg"].removeprefix("Value error, "))
+    return Problem(where, f"{item['msg'][0].lower()}{item['msg'][1:]}, not {_shown(got)}")
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "a table"
+    return "a list" if isinstance(value, list) else repr(value)
 
 
 def _fields_at(model: type[BaseModel], location: Iterable[object]) -> set[str]:

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from labelloom.errors import SpecError
-from labelloom.spec.models import Spec
+from labelloom.spec.models import Spec, TaskSpec, default_name
 from labelloom.spec.problems import problems_of
 
 
@@ -24,7 +24,9 @@ def read_spec(
 
     Args:
         source: a path to a TOML file, the name of a spec that a bundle ships (`laco/plcp`), or a mapping.
-        overrides: `key=value` as `--set` takes them; the value is TOML, or else a plain string.
+        overrides: `key=value` as `--set` takes them. The key is TOML's, dotted, with quotes where a part has a dot
+            itself (`training.rates."model.encoder"=2e-5`); a part is a list's number, or the name of its item. The
+            value is TOML, or else a plain string.
         shipped: the shipped specs by name.
 
     Raises:
@@ -32,9 +34,8 @@ def read_spec(
     """
     shipped = shipped or {}
     if isinstance(source, Mapping):
-        raw, folder = dict(source), Path.cwd()
-        if "extends" in raw:
-            raw = _extended(raw, folder, shipped, (), "the spec")
+        folder = Path.cwd()
+        raw = _extended(dict(source), folder, shipped, (), "the spec")
     else:
         file = _find(str(source), shipped, Path.cwd(), "spec")
         raw, folder = _read_file(file, shipped, ()), file.parent
@@ -55,7 +56,11 @@ def spec_to_toml(spec: Spec) -> str:
     """The resolved spec as TOML; reading it gives an equal spec."""
     import tomli_w
 
-    return tomli_w.dumps(_without_none(spec.model_dump(mode="json")))
+    dumped = spec.model_dump(mode="json")
+    for stage, table in zip(spec.stages, dumped["stages"], strict=True):
+        if stage.training is not None:  # with its defaults written out it would override `[training]`
+            table["training"] = stage.training.model_dump(mode="json", exclude_unset=True)
+    return tomli_w.dumps(_without_none(dumped))
 
 
 def _without_none(value: Any) -> Any:
@@ -85,6 +90,8 @@ def _read_file(file: Path, shipped: Mapping[str, Path], above: tuple[Path, ...])
         raise SpecError(f"specs extend each other in a circle: {chain}", where=str(file))
     try:
         raw = tomllib.loads(file.read_bytes().decode("utf-8-sig"))
+    except OSError as error:
+        raise SpecError(f"cannot be read: {error}", where=str(file)) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SpecError(f"not valid TOML: {error}", where=str(file)) from error
     return _extended(raw, file.parent, shipped, (*above, file), str(file))
@@ -135,21 +142,44 @@ def _other_component(before: Mapping[str, Any], value: Mapping[str, Any]) -> boo
 
 
 def _set(raw: dict[str, Any], override: str) -> None:
-    key, equals, text = override.partition("=")
-    if not equals or not key.strip():
-        raise SpecError("expected key=value", where=f"--set {override}", suggestions=["--set training.epochs=3"])
+    text, equals, value_text = override.partition("=")
+    path = _key_path(text) if equals else []
+    if not path:
+        raise SpecError(
+            "expected key=value, the key as in TOML",
+            where=f"--set {override}",
+            suggestions=["--set training.epochs=3", """--set 'training.rates."model.encoder"=2e-5'"""],
+        )
     try:
-        value = tomllib.loads(f"value = {text}")["value"]
+        value = tomllib.loads(f"value = {value_text}")["value"]
     except tomllib.TOMLDecodeError:
-        value = text.strip()
-    path = key.strip().split(".")
+        value = value_text.strip()
     here: Any = raw
     for depth, part in enumerate(path[:-1]):
         here = _step(here, part, ".".join(path[: depth + 1]), override)
+    last = path[-1]
     if isinstance(here, list):
-        here[_index(here, path[-1], key, override)] = _absolute(value, Path.cwd())
-    else:
-        here[path[-1]] = _absolute(value, Path.cwd())
+        here[_index(here, last, ".".join(path), override)] = _absolute(value, Path.cwd())
+        return
+    if not isinstance(here, dict):
+        raise SpecError(f"{'.'.join(path[:-1])!r} is a value, not a table", where=f"--set {override}")
+    if last == "use" and _other_component(here, {"use": value}):
+        for option in here.keys() - TaskSpec.model_fields.keys():
+            del here[option]
+    here[last] = _absolute(value, Path.cwd())
+
+
+def _key_path(text: str) -> list[str]:
+    """The parts of a dotted TOML key; empty if `text` is none."""
+    try:
+        here: Any = tomllib.loads(f"{text} = 0")
+    except tomllib.TOMLDecodeError:
+        return []
+    path = []
+    while isinstance(here, dict) and len(here) == 1:
+        ((part, here),) = here.items()
+        path.append(part)
+    return path
 
 
 def _step(here: Any, part: str, so_far: str, override: str) -> Any:
@@ -161,11 +191,17 @@ def _step(here: Any, part: str, so_far: str, override: str) -> Any:
 
 
 def _index(items: list[Any], part: str, so_far: str, override: str) -> int:
-    """The place that `part` means in a list of tables: a number, or the `name` of one."""
-    names = [item.get("name") for item in items if isinstance(item, dict)]
-    if part in names:
+    """The place that `part` means in a list of tables: its number, or the name or component of exactly one."""
+    names = [_name(item) for item in items]
+    if names.count(part) == 1:
         return names.index(part)
-    if part.isdigit() and int(part) < len(items):
+    if part.isdecimal() and int(part) < len(items):
         return int(part)
-    known = [str(name) for name in names if name] + [str(index) for index in range(len(items))]
-    raise SpecError(f"{so_far!r}: the list has no {part!r}", where=f"--set {override}", suggestions=known[:3])
+    known = [name for name in names if name and names.count(name) == 1] + [str(place) for place in range(len(items))]
+    raise SpecError(f"{so_far!r}: the list has no {part!r}", where=f"--set {override}", suggestions=known)
+
+
+def _name(item: Any) -> str:
+    if not isinstance(item, dict):
+        return ""
+    return str(item.get("name") or default_name(str(item.get("use", ""))))

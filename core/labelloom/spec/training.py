@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Beta = Annotated[float, Field(ge=0, lt=1)]
 
 
 class TrainingSettings(BaseModel):
     """`[training]`, and `[stages.training]`, which overrides what it names."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     epochs: float = Field(10, gt=0, description="Passes over the training documents; ignored when `steps` is given.")
     steps: int | None = Field(None, gt=0, description="Optimiser steps, instead of epochs.")
@@ -23,11 +25,11 @@ class TrainingSettings(BaseModel):
     group_by_length: bool = Field(True, description="Batch documents of similar length, so that little is padding.")
 
     learning_rate: float = Field(1e-3, gt=0, description="AdamW's rate for every part that `rates` does not name.")
-    rates: dict[str, float] = Field(
+    rates: dict[str, Annotated[float, Field(gt=0)]] = Field(
         default_factory=dict, description='Rates by part: {"model.encoder" = 2e-5}; the longest path wins.'
     )
     weight_decay: float = Field(0.01, ge=0, description="AdamW's decay; biases, norms and embeddings are left out.")
-    betas: tuple[float, float] = Field((0.9, 0.999), description="AdamW's betas.")
+    betas: tuple[Beta, Beta] = Field((0.9, 0.999), description="AdamW's betas.")
     epsilon: float = Field(1e-8, gt=0, description="AdamW's epsilon.")
     warmup: float = Field(0.1, ge=0, lt=1, description="Share of the steps over which the rate rises from 0.")
     decay: Literal["linear", "cosine", "constant"] = Field("linear", description="The rate's shape after warm-up.")
@@ -58,9 +60,10 @@ class TrainingSettings(BaseModel):
         return values
 
     def overridden_by(self, stage: TrainingSettings | None) -> TrainingSettings:
-        """These settings with what `stage` names explicitly in their place."""
+        """These settings with what `stage` names explicitly in their place; its epochs replace steps."""
         if stage is None:
             return self
-        return TrainingSettings.model_validate(
-            {**self.model_dump(exclude_unset=True), **stage.model_dump(exclude_unset=True)}
-        )
+        own = stage.model_dump(exclude_unset=True)
+        if "epochs" in own:
+            own.setdefault("steps", None)
+        return TrainingSettings.model_validate({**self.model_dump(exclude_unset=True), **own})

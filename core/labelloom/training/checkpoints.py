@@ -26,7 +26,8 @@ class Progress:
     """How far a run has come: `step` steps of stage number `stage` are done.
 
     `best_value` and `best_step` are of the best validation of this stage so far, `best_file` holds its weights;
-    `waited` counts the validations since. `history` is how many bytes of the history are before this point.
+    `waited` counts the validations since. `history` is how many bytes of the history are before this point,
+    `seconds` how long the run took so far, `corpus` the digest of what it trains on.
     """
 
     stage: int = 0
@@ -36,6 +37,8 @@ class Progress:
     best_file: str | None = None
     waited: int = 0
     history: int = 0
+    seconds: float = 0.0
+    corpus: str = ""
 
 
 class Checkpoints:
@@ -47,6 +50,9 @@ class Checkpoints:
     def save(self, progress: Progress, assembly: Assembly, optimiser: Mapping[str, torch.Tensor]) -> None:
         """Write a checkpoint beside and rename it, then drop what it makes superfluous."""
         target = self.folder / f"{progress.stage:03d}-{progress.step:09d}"
+        if target.is_dir():
+            # Ctrl-C came at a step that had just been saved; writing it anew would leave a moment without any.
+            return
         beside = target.with_name(target.name + ".partial")
         shutil.rmtree(beside, ignore_errors=True)
         beside.mkdir(parents=True)
@@ -54,7 +60,6 @@ class Checkpoints:
         save_file({name: value.contiguous() for name, value in optimiser.items()}, beside / "optimiser.safetensors")
         (beside / "progress.json").write_text(json.dumps(asdict(progress), allow_nan=False), encoding="utf-8")
         _flush(beside)
-        shutil.rmtree(target, ignore_errors=True)
         beside.replace(target)
         for entry in self.folder.iterdir():
             if entry.is_dir() and entry != target:
@@ -62,10 +67,14 @@ class Checkpoints:
             elif entry.is_file() and entry.name != progress.best_file:
                 entry.unlink()
 
-    def save_best(self, progress: Progress, assembly: Assembly) -> None:
-        """Keep these weights as the best of the stage; the next checkpoint refers to them."""
+    def save_best(self, progress: Progress, assembly: Assembly, write: bool = True) -> None:
+        """Keep these weights as the best of the stage; the next checkpoint refers to them.
+
+        Of several processes one writes, and all of them know the file.
+        """
         progress.best_file = f"best-{progress.stage:03d}-{progress.step:09d}.safetensors"
-        save_weights(assembly, self.folder / progress.best_file)
+        if write:
+            save_weights(assembly, self.folder / progress.best_file)
 
     def load_best(self, progress: Progress, assembly: Assembly) -> None:
         """Put back the weights of the stage's best validation."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
@@ -58,19 +59,35 @@ class Feed:
     @property
     def steps_per_epoch(self) -> int:
         """Optimiser steps in one pass over the anchors."""
-        return len(self._epoch(0))
+        return math.ceil(len(self.anchors) / self.settings.batch_size)
 
     @property
     def steps(self) -> int:
         """Optimiser steps of the whole stage."""
-        settings = self.settings
-        return settings.steps or max(1, int(np.ceil(settings.epochs * self.steps_per_epoch)))
+        # Rounded first: 1.1 epochs of 10 steps are 11.000000000000002 steps in floating point.
+        return self.settings.steps or max(1, math.ceil(round(self.settings.epochs * self.steps_per_epoch, 6)))
+
+    def anchors_of(self, step: int) -> np.ndarray:
+        """The rows that optimiser step `step` (from 0) anchors on, in all processes together."""
+        epoch, place = divmod(step, self.steps_per_epoch)
+        return self._epoch(epoch)[place]
+
+    def idle(self, step: int) -> bool:
+        """Whether step `step` has fewer anchors than there are processes, and none for this one.
+
+        It then runs the first anchor beside the process that has it, for the others wait for it, and must count nothing
+        of what it finds.
+        """
+        return len(share(self.anchors_of(step), self.rank, self.world)) == 0
 
     def step(self, step: int) -> Iterator[tuple[Batch, Targets]]:
-        """The batches of optimiser step `step` (from 0) of this process: one, or `accumulation` smaller ones."""
-        epoch, place = divmod(step, self.steps_per_epoch)
-        mine = share(self._epoch(epoch)[place], self.rank, self.world)
-        parts = min(self.settings.accumulation, len(mine))
+        """The batches of optimiser step `step` of this process: one, or `accumulation` smaller ones.
+
+        Every process has as many of them, since they wait for each other in each.
+        """
+        anchors = self.anchors_of(step)
+        mine = anchors[:1] if self.idle(step) else share(anchors, self.rank, self.world)
+        parts = max(1, min(self.settings.accumulation, len(anchors) // self.world))
         for part in range(parts):
             process = self.rank * self.settings.accumulation + part
             yield self.draw(share(mine, part, parts), stable_key(self.key, step), process)
@@ -91,13 +108,12 @@ class Feed:
         return make_batch(inputs, draw, label_sets.label_count, key), make_targets(draw, label_sets)
 
     def _batches_of(self, epoch: int) -> list[np.ndarray]:
-        size = self.settings.batch_size
-        batches = batch_rows(
-            self.columns.lengths, size, self.key, epoch, group=self.settings.group_by_length, rows=self.anchors
+        settings = self.settings
+        return batch_rows(
+            self.columns.lengths,
+            settings.batch_size,
+            self.key,
+            epoch,
+            group=settings.group_by_length,
+            rows=self.anchors,
         )
-        # Every process needs a document in every step; a last batch smaller than that joins the one before.
-        if len(batches) > 1 and min(len(batch) for batch in batches) < self.world:
-            least = min(range(len(batches)), key=lambda place: len(batches[place]))
-            small = batches.pop(least)
-            batches[-1] = np.concatenate([batches[-1], small])
-        return batches

@@ -25,7 +25,13 @@ class History:
         """Bytes so far."""
         return self.path.stat().st_size if self.path is not None and self.path.exists() else 0
 
+    def flush(self) -> None:
+        """See that what was added survives a power cut."""
+        if self.path is not None and self.path.exists():
+            with self.path.open("rb") as file:
+                os.fsync(file.fileno())
+
     def cut(self, size: int) -> None:
         """Forget what came after `size` bytes: a resumed run writes it again."""
         if self.path is not None and self.path.exists():
-            os.truncate(self.path, size)
+            os.truncate(self.path, min(size, self.size))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from accelerate import Accelerator
-from accelerate.state import AcceleratorState
 
 from labelloom.compose.build import AllAssets, build, build_samplers, initialise, use_options
 from labelloom.compose.model import Assembly
@@ -16,7 +16,7 @@ from labelloom.compose.plan import Plan, StagePlan
 from labelloom.data.cache import cache_folder
 from labelloom.data.columns import tokenised
 from labelloom.data.corpus import Corpus, Split
-from labelloom.errors import NonFiniteLossError, TrainingError
+from labelloom.errors import NonFiniteLossError, RunError, TrainingError
 from labelloom.evaluation.metrics import higher_is_better
 from labelloom.interfaces.noise import stable_key
 from labelloom.runs.folder import RunFolder
@@ -25,6 +25,7 @@ from labelloom.training.checkpoints import Checkpoints, Progress
 from labelloom.training.feed import Feed
 from labelloom.training.history import History
 from labelloom.training.interrupt import Interrupt
+from labelloom.training.metric import is_loss, metric_of
 from labelloom.training.optimiser import (
     make_optimiser,
     optimiser_tensors,
@@ -32,10 +33,11 @@ from labelloom.training.optimiser import (
     restore_optimiser,
     set_rates,
 )
+from labelloom.training.processes import make_accelerator
 from labelloom.training.progress import Reporter
 from labelloom.training.stage import StageModule
-from labelloom.training.step import StepResult, gradients
-from labelloom.training.validation import is_loss, losses_on, metric_of, metrics_on, rank_shared
+from labelloom.training.step import gradients
+from labelloom.training.validation import losses_on, metrics_on, rank_shared
 
 _DRY_DOCUMENTS = 8
 
@@ -60,20 +62,6 @@ class Job:
         return self.plan.spec.seed
 
 
-def make_accelerator(settings: TrainingSettings) -> Accelerator:
-    """An accelerator of the stage's precision; stages and seeds of one process may differ in it."""
-    AcceleratorState._reset_state()
-    precision = "no" if settings.precision == "fp32" else settings.precision
-    try:
-        return Accelerator(mixed_precision=precision)
-    except ValueError as error:
-        raise TrainingError(
-            f"this machine cannot train in {settings.precision}: {error}",
-            where="training.precision",
-            suggestions=['precision = "bf16"', 'precision = "fp32"'],
-        ) from error
-
-
 def train_stage(job: Job, number: int, progress: Progress, saved: Mapping[str, torch.Tensor]) -> None:
     """Train stage `number` from where `progress` says, and leave its kept weights in the assembly.
 
@@ -89,6 +77,7 @@ def train_stage(job: Job, number: int, progress: Progress, saved: Mapping[str, t
 
     use_options(job.assembly, stage, job.plan)
     feed = _feed(job, stage, job.corpus.train, key, accelerator)
+    validation = _feed(job, stage, job.corpus.validation, key, accelerator) if is_loss(metric) else None
     steps = feed.steps
 
     job.assembly.to(accelerator.device)
@@ -107,50 +96,76 @@ def train_stage(job: Job, number: int, progress: Progress, saved: Mapping[str, t
     named = {name: weight for name, weight in job.assembly.named_parameters() if weight.requires_grad}
     names = {id(weight): name for name, weight in named.items()}
     trained = list(named.values())
+    if not trained:
+        raise TrainingError(
+            f"nothing trains in stage {stage.name!r}: every weight that its losses reach is frozen",
+            where=f"{stage.key}.freeze".lstrip("."),
+            suggestions=["freeze less, or remove the stage"],
+        )
     optimiser = make_optimiser(job.assembly, settings)
     restore_optimiser(optimiser, saved, named)
     wrapped, stepper = accelerator.prepare(module, optimiser)
     weights = torch.tensor([task.weight for task in stage.tasks], device=accelerator.device)
 
+    def not_finite(what: str, when: str) -> NonFiniteLossError:
+        rate = max(group["lr"] for group in optimiser.param_groups)
+        kept = job.checkpoints.latest()
+        return NonFiniteLossError(
+            f"{what} not finite {when} of stage {stage.name!r} (highest rate {rate:.3g}); "
+            + (f"the last good checkpoint is {kept.name}" if kept else "no checkpoint was written yet"),
+            where=str(job.folder.path),
+            suggestions=["lower training.learning_rate or training.rates", 'precision = "fp32"', "clip_norm = 1.0"],
+        )
+
     def save() -> None:
+        if not all(bool(weight.isfinite().all()) for weight in trained):
+            raise not_finite("a weight is", f"after step {progress.step}")
         if main:
             progress.history = job.history.size
+            job.history.flush()
             job.checkpoints.save(progress, job.assembly, optimiser_tensors(optimiser, names))
         accelerator.wait_for_everyone()
 
     every = settings.evaluate_every or feed.steps_per_epoch
     job.reporter.start(stage.name, steps, progress.step)
-    documents, began = 0, time.monotonic()
+    documents, seconds = 0, 0.0
     while progress.step < steps and not _waited_long_enough(progress, settings):
-        step = progress.step
+        step, began = progress.step, time.monotonic()
         set_rates(optimiser, rate_factor(step, steps, settings))
         torch.manual_seed(stable_key(key, "step", step, accelerator.process_index))
         parts = [(batch.to(accelerator.device), targets.to(accelerator.device)) for batch, targets in feed.step(step)]
-        result = gradients(wrapped, parts, weights, trained, accelerator, settings.clip_norm)
+        result = gradients(wrapped, parts, weights, trained, accelerator, settings.clip_norm, feed.idle(step))
+        means = {task.name: mean for task, mean in zip(stage.tasks, result.means, strict=True)}
         if not result.finite:
-            raise _not_finite(job, stage, step, result, optimiser)
+            told = ", ".join(f"{name} {mean:.4g}" for name, mean in means.items())
+            what = f"the loss ({told}) or its gradient (norm {result.norm:.4g}) is"
+            raise not_finite(what, f"in step {step + 1}")
         stepper.step()
         stepper.zero_grad(set_to_none=True)
         progress.step = step + 1
 
-        documents += sum(int(batch.is_anchor.sum()) for batch, _ in parts) * accelerator.num_processes
-        job.reporter.step(result.loss, documents / (time.monotonic() - began))
-        means = {task.name: mean for task, mean in zip(stage.tasks, result.means, strict=True)}
+        documents, seconds = documents + len(feed.anchors_of(step)), seconds + time.monotonic() - began
+        job.reporter.step(result.loss, documents / seconds)
         job.history.add(stage=stage.name, step=progress.step, loss=result.loss, tasks=means)
 
         validated = progress.step % every == 0 or progress.step == steps
         if validated:
-            scores = _validate(job, stage, module, metric, key, accelerator)
+            try:
+                scores = _validate(job, stage, module, metric, validation, accelerator)
+            except RunError as error:
+                raise not_finite("a score on validation is", f"after step {progress.step}") from error
+            if not math.isfinite(scores[metric]):
+                raise not_finite(f"{metric} on validation is", f"after step {progress.step}")
             better = _note(progress, scores[metric], metric)
-            if better and settings.keep == "best" and main:
-                job.checkpoints.save_best(progress, job.assembly)
+            if better and settings.keep == "best":
+                job.checkpoints.save_best(progress, job.assembly, write=main)
             job.history.add(stage=stage.name, step=progress.step, validation=scores, better=better)
             job.reporter.validated(progress.step, _shown(scores, metric), better)
             module.train()
         due = settings.checkpoint_every
         if validated if due is None else progress.step % due == 0:
             save()
-        if job.interrupt.asked:
+        if _any_process(job.interrupt.asked, accelerator):
             save()
             raise TrainingError(
                 f"interrupted after step {progress.step} of stage {stage.name!r}; everything so far is saved",
@@ -179,15 +194,14 @@ def _feed(job: Job, stage: StagePlan, split: Split, key: int, accelerator: Accel
 
 
 def _validate(
-    job: Job, stage: StagePlan, module: StageModule, metric: str, key: int, accelerator: Accelerator
+    job: Job, stage: StagePlan, module: StageModule, metric: str, feed: Feed | None, accelerator: Accelerator
 ) -> dict[str, float]:
     split, spec = job.corpus.validation, job.plan.spec
-    feed = _feed(job, stage, split, key, accelerator) if is_loss(metric) else None
     with accelerator.autocast():
         if feed is not None:
             return losses_on(module, feed, accelerator, stage.settings.batch_size)
         columns = tokenised(split, job.assembly.model.encoder.reader, cache_folder())
-        ranking = rank_shared(job.assembly, columns, len(job.corpus.labels), stage.settings.batch_size, accelerator)
+        ranking = rank_shared(job.assembly, columns, len(job.corpus.labels), stage.settings.batch_size)
     return metrics_on(ranking, split, metric, spec.decision, job.plan.probabilities)
 
 
@@ -202,6 +216,13 @@ def _note(progress: Progress, value: float, metric: str) -> bool:
     return better
 
 
+def _any_process(asked: bool, accelerator: Accelerator) -> bool:
+    """Whether any process was asked to stop: all of them must end after the same step."""
+    if accelerator.num_processes == 1:
+        return asked
+    return bool(accelerator.reduce(torch.tensor(float(asked), device=accelerator.device), "sum") > 0)
+
+
 def _waited_long_enough(progress: Progress, settings: TrainingSettings) -> bool:
     return settings.patience is not None and progress.waited >= settings.patience
 
@@ -209,18 +230,3 @@ def _waited_long_enough(progress: Progress, settings: TrainingSettings) -> bool:
 def _shown(scores: Mapping[str, float], metric: str) -> dict[str, float]:
     names = [metric, *(name for name in ("micro_f1", "macro_f1") if name != metric and name in scores)]
     return {name: scores[name] for name in names}
-
-
-def _not_finite(
-    job: Job, stage: StagePlan, step: int, result: StepResult, optimiser: torch.optim.Optimizer
-) -> NonFiniteLossError:
-    rate = max(group["lr"] for group in optimiser.param_groups)
-    means = ", ".join(f"{task.name} {mean:.4g}" for task, mean in zip(stage.tasks, result.means, strict=True))
-    kept = job.checkpoints.latest()
-    return NonFiniteLossError(
-        f"the loss or its gradient is not finite in step {step + 1} of stage {stage.name!r} ({means}; gradient norm "
-        f"{result.norm:.4g}; highest rate {rate:.3g}); "
-        + (f"the last good checkpoint is {kept.name}" if kept else "no checkpoint was written yet"),
-        where=str(job.folder.path),
-        suggestions=["lower training.learning_rate or training.rates", 'precision = "fp32"', "clip_norm = 1.0"],
-    )

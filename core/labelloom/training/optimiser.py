@@ -8,28 +8,33 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
+from labelloom.compose.model import Assembly
 from labelloom.spec import TrainingSettings
+from labelloom.training.stage import module_at
 
 _UNDECAYED = (nn.LayerNorm, nn.Embedding, nn.GroupNorm, nn.BatchNorm1d, nn.RMSNorm)
 
 
-def make_optimiser(module: nn.Module, settings: TrainingSettings) -> torch.optim.AdamW:
-    """AdamW over the weights of `module` that require a gradient, in groups of one rate and one decay each.
+def make_optimiser(assembly: Assembly, settings: TrainingSettings) -> torch.optim.AdamW:
+    """AdamW over the weights of `assembly` that require a gradient, in groups of one rate and one decay each.
 
     A weight's rate is that of the longest path in `settings.rates` that it lies under, or `learning_rate`. Biases,
     norms and embeddings do not decay.
     """
     undecayed = {
         id(weight)
-        for part in module.modules()
-        if isinstance(part, _UNDECAYED)
-        for weight in part.parameters(recurse=False)
+        for module in assembly.modules()
+        if isinstance(module, _UNDECAYED)
+        for weight in module.parameters(recurse=False)
     }
+    rates: dict[int, float] = {}
+    for path in sorted(settings.rates, key=len):
+        rates.update({id(weight): settings.rates[path] for weight in module_at(assembly, path).parameters()})
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
-    for name, weight in module.named_parameters():
+    for name, weight in assembly.named_parameters():
         if weight.requires_grad:
             decays = id(weight) not in undecayed and not name.endswith("bias") and weight.dim() > 1
-            key = (rate_of(name, settings), settings.weight_decay if decays else 0.0)
+            key = (rates.get(id(weight), settings.learning_rate), settings.weight_decay if decays else 0.0)
             groups.setdefault(key, []).append(weight)
     return torch.optim.AdamW(
         [
@@ -40,12 +45,6 @@ def make_optimiser(module: nn.Module, settings: TrainingSettings) -> torch.optim
         eps=settings.epsilon,
         fused=True,
     )
-
-
-def rate_of(name: str, settings: TrainingSettings) -> float:
-    """The base rate of the weight called `name`."""
-    paths = [path for path in settings.rates if name == path or name.startswith(path + ".")]
-    return settings.rates[max(paths, key=len)] if paths else settings.learning_rate
 
 
 def rate_factor(step: int, steps: int, settings: TrainingSettings) -> float:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -52,11 +53,13 @@ class StageModule(nn.Module):
             module.requires_grad_(False)
 
     def keep_reached(self, batch: Batch, targets: Targets) -> list[str]:
-        """Take the gradient off the weights that no loss of this batch reaches; their names."""
+        """Take the gradient off the weights that no loss of this batch reaches; their names. Nothing else changes."""
         weights = {name: weight for name, weight in self.assembly.named_parameters() if weight.requires_grad}
-        totals, _ = self(batch, targets)
-        if totals.requires_grad:
-            totals.sum().backward()
+        # Around the backward pass too, which would find the buffers that it rests on changed.
+        with buffers_kept(self):
+            totals, _ = self(batch, targets)
+            if totals.requires_grad:
+                totals.sum().backward()
         unreached = [name for name, weight in weights.items() if weight.grad is None]
         for name in unreached:
             weights[name].requires_grad_(False)
@@ -66,10 +69,24 @@ class StageModule(nn.Module):
     def reset(self, fresh: Assembly) -> None:
         """Give the parts that the stage resets the weights of `fresh`, a newly started assembly."""
         for path in self.stage.reset:
-            target, source = self.assembly.get_submodule(path), fresh.get_submodule(path)
-            target.load_state_dict(source.state_dict())
+            module_at(self.assembly, path).load_state_dict(module_at(fresh, path).state_dict())
 
     def _under(self, paths: Iterable[str]) -> Iterable[nn.Module]:
-        for path in paths:
-            part = self.assembly.parts.get(path)
-            yield part if part is not None else self.assembly.get_submodule(path)
+        return (module_at(self.assembly, path) for path in paths)
+
+
+def module_at(assembly: Assembly, path: str) -> nn.Module:
+    """What a spec's path names: a part, wherever its holder keeps it, or a table of parts such as "model"."""
+    part = assembly.parts.get(path)
+    return part if part is not None else assembly.get_submodule(path)
+
+
+@contextmanager
+def buffers_kept(module: nn.Module) -> Iterator[None]:
+    """Puts the buffers of `module` back at the end: a pass that only looks must not move running statistics."""
+    before = [(buffer, buffer.clone()) for buffer in module.buffers()]
+    try:
+        yield
+    finally:
+        for buffer, value in before:
+            buffer.copy_(value)

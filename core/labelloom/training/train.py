@@ -10,29 +10,32 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import PartialState
 
 from labelloom.bundles import Catalogue
-from labelloom.compose.build import build, initialise, prepare
+from labelloom.compose.build import build, initialise, prepare, use_options
 from labelloom.compose.check import check
 from labelloom.compose.plan import Plan, resolved
-from labelloom.data.corpus import Corpus, load_corpus
+from labelloom.data.cache import cache_folder
+from labelloom.data.columns import tokenised
+from labelloom.data.corpus import Corpus, Split, load_corpus
 from labelloom.errors import RunError
 from labelloom.evaluation.decision import fit_decision
 from labelloom.evaluation.metrics import evaluate
+from labelloom.evaluation.ranking import Ranking
 from labelloom.interfaces.noise import stable_key
 from labelloom.runs.assets import load_assets, save_assets
 from labelloom.runs.classifier import answers_on
 from labelloom.runs.folder import RunFolder, replace_file, save_weights, write_json
-from labelloom.runs.scoring import rank_split
 from labelloom.spec import read_spec, spec_to_toml
 from labelloom.spec.decision import DecisionSettings
 from labelloom.training.checkpoints import Checkpoints, Progress
 from labelloom.training.history import History
 from labelloom.training.interrupt import Interrupt
-from labelloom.training.loop import Job, make_accelerator, train_stage
+from labelloom.training.loop import Job, train_stage
+from labelloom.training.metric import metric_of
+from labelloom.training.processes import make_accelerator, process_state
 from labelloom.training.progress import Reporter, Silent
-from labelloom.training.validation import metric_of
+from labelloom.training.validation import rank_shared
 
 
 @dataclass(frozen=True)
@@ -76,10 +79,11 @@ def train(
     if seed is not None:
         read = read.model_copy(update={"seed": seed})
     plan = check(read, folder, catalogue, allow_local_code)
+    state = process_state()
     for stage in plan.stages:
         metric_of(stage)
+        make_accelerator(stage.settings)
     run = RunFolder(Path(output).absolute() / read.name / str(read.seed))
-    state = PartialState()
     if state.is_main_process:
         if run.spec.exists():
             again = "evaluate" if run.finished else "train --resume"
@@ -103,6 +107,7 @@ def resume(path: str | Path, *, allow_local_code: bool = False, reporter: Report
     run.require(run.spec)
     if run.finished:
         (reporter or Silent()).say(f"{run.path} has ended already")
+        Checkpoints(run.checkpoints).clear()
         return Run(run.path, run.read_metrics())
     spec, folder = read_spec(run.spec)
     return _train(check(spec, folder, Catalogue(), allow_local_code), run, reporter or Silent())
@@ -111,20 +116,20 @@ def resume(path: str | Path, *, allow_local_code: bool = False, reporter: Report
 def _train(plan: Plan, run: RunFolder, reporter: Reporter) -> Run:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     began = time.monotonic()
-    state = PartialState()
+    state = process_state()
+    if not state.is_main_process:
+        reporter = Silent()
     with state.main_process_first():
         corpus = load_corpus(plan.spec.data)
-    if state.is_main_process:
-        for note in corpus.notes:
-            reporter.say(note)
+    for note in corpus.notes:
+        reporter.say(note)
     with state.main_process_first():
-        if run.assets.is_dir() and run.labels.is_file():
-            _same_labels(run, corpus)
-            assets = load_assets(run.assets)
-        else:
-            assets = prepare(plan, corpus)
-            save_assets(assets, run.assets)
+        if not run.assets.is_dir():
             replace_file(run.labels, lambda beside: beside.write_text(corpus.labels.to_json(), encoding="utf-8"))
+            save_assets(prepare(plan, corpus), run.assets)
+    _same_labels(run, corpus)
+    # As they were saved, in fresh runs too: what JSON makes of a value is what a loaded run will be built from.
+    assets = load_assets(run.assets)
     torch.manual_seed(stable_key(plan.spec.seed, "weights"))
     assembly = build(plan, corpus.labels, assets)
 
@@ -134,42 +139,53 @@ def _train(plan: Plan, run: RunFolder, reporter: Reporter) -> Run:
     latest = checkpoints.latest()
     if latest is not None:
         progress, saved = checkpoints.load(latest, assembly)
+        _same_corpus(progress, run, corpus)
         reporter.say(f"resuming after step {progress.step} of stage {progress.stage + 1} of {len(plan.stages)}")
     else:
         initialise(assembly, corpus)
+        progress.corpus = corpus.digest
     history.cut(progress.history)
     with Interrupt() as interrupt:
         job = Job(plan, corpus, assets, assembly, run, checkpoints, history, reporter, interrupt)
         while progress.stage < len(plan.stages):
             train_stage(job, progress.stage, progress, saved)
             saved = {}
-    if state.is_main_process:
-        _finish(job, time.monotonic() - began)
+    progress.seconds += time.monotonic() - began
+    _finish(job, progress.seconds, state.is_main_process)
     state.wait_for_everyone()
     return Run(run.path, run.read_metrics())
 
 
-def _finish(job: Job, seconds: float) -> None:
-    """Fit the decision rule on validation, score every split in full precision, write the run's results."""
+def _finish(job: Job, seconds: float, writes: bool) -> None:
+    """Fit the decision rule on validation, score every split in full precision, write the run's results.
+
+    All processes share the scoring; one of them writes.
+    """
     run, corpus, plan = job.folder, job.corpus, job.plan
-    make_accelerator(plan.stages[-1].settings.model_copy(update={"precision": "fp32"}))
+    use_options(job.assembly, None, plan)
     job.assembly.eval()
-    model, size, count = job.assembly.model, plan.stages[-1].settings.batch_size, len(corpus.labels)
-    on_validation = rank_split(model, corpus.validation, count, size)
+
+    def rank(split: Split) -> Ranking:
+        columns = tokenised(split, job.assembly.model.encoder.reader, cache_folder())
+        return rank_shared(job.assembly, columns, len(corpus.labels), plan.stages[-1].settings.batch_size)
+
+    on_validation = rank(corpus.validation)
     decision = fit_decision(
         plan.spec.decision, on_validation, corpus.validation.label_sets, probabilities=plan.probabilities
     )
     half = fit_decision(DecisionSettings(rule="fixed"), on_validation, corpus.validation.label_sets, probabilities=True)
     metrics: dict[str, Any] = {"decision": decision.describe(), "seed": plan.spec.seed}
     for split in filter(None, (corpus.validation, corpus.test)):
-        ranking = on_validation if split is corpus.validation else rank_split(model, split, count, size)
+        ranking = on_validation if split is corpus.validation else rank(split)
         answers = answers_on(split, ranking, decision, corpus.labels)
         metrics[split.name] = evaluate(split.label_sets, answers.predicted, ranking)
         if plan.probabilities:
             metrics[f"{split.name}_at_0.5"] = evaluate(split.label_sets, half.decide(ranking), ranking)
     metrics["documents"] = {split.name: len(split) for split in corpus.splits.values()}
-    metrics["parameters"] = sum(weight.numel() for weight in model.parameters())
+    metrics["parameters"] = sum(weight.numel() for weight in job.assembly.model.parameters())
     metrics["seconds"] = round(seconds, 1)
+    if not writes:
+        return
     save_weights(job.assembly, run.model)
     replace_file(run.decision, lambda beside: beside.write_text(decision.to_json(), encoding="utf-8"))
     answers.save(run.predictions)
@@ -183,4 +199,13 @@ def _same_labels(run: RunFolder, corpus: Corpus) -> None:
             "the corpus has other labels now than when this run began",
             where=str(run.path),
             suggestions=["start a new run"],
+        )
+
+
+def _same_corpus(progress: Progress, run: RunFolder, corpus: Corpus) -> None:
+    if progress.corpus != corpus.digest:
+        raise RunError(
+            "the corpus has other documents now than when this run began, so it cannot go on as it would have",
+            where=str(run.path),
+            suggestions=["put the documents back", "start a new run"],
         )

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, PartialState
 from accelerate.utils import gather_object
 
 from labelloom.compose.model import Assembly
-from labelloom.compose.plan import StagePlan
 from labelloom.data.columns import Columns
 from labelloom.data.corpus import Split
 from labelloom.evaluation.decision import fit_decision
-from labelloom.evaluation.metrics import evaluate, higher_is_better
+from labelloom.evaluation.metrics import evaluate
 from labelloom.evaluation.ranking import Ranking
 from labelloom.runs.scoring import gathered, ranked_batches
 from labelloom.spec.decision import DecisionSettings
@@ -19,32 +18,11 @@ from labelloom.training.feed import Feed
 from labelloom.training.stage import StageModule
 
 
-def trains_scores(stage: StagePlan) -> bool:
-    """Whether a task of the stage trains what the model predicts."""
-    return any(task.node.component.trains for task in stage.tasks)
-
-
-def metric_of(stage: StagePlan) -> str:
-    """What chooses the stage's best checkpoint. Raises SpecError for a metric that there is not."""
-    metric = stage.settings.metric or ("micro_f1" if trains_scores(stage) else "loss")
-    if not is_loss(metric):
-        higher_is_better(metric)
-    return metric
-
-
-def is_loss(metric: str) -> bool:
-    """Whether `metric` is one of the stage's own losses: "loss" is their weighted sum, "loss.<task>" one of them."""
-    return metric == "loss" or metric.startswith("loss.")
-
-
-def rank_shared(
-    assembly: Assembly, columns: Columns, label_count: int, batch_size: int, accelerator: Accelerator
-) -> Ranking:
+def rank_shared(assembly: Assembly, columns: Columns, label_count: int, batch_size: int) -> Ranking:
     """The ranking of every document of `columns`; the processes share the batches and all get the whole."""
-    mine = ranked_batches(
-        assembly.model, columns, label_count, batch_size, accelerator.process_index, accelerator.num_processes
-    )
-    batches = gather_object(list(mine)) if accelerator.num_processes > 1 else mine
+    state = PartialState()
+    mine = ranked_batches(assembly.model, columns, label_count, batch_size, state.process_index, state.num_processes)
+    batches = gather_object(list(mine)) if state.num_processes > 1 else mine
     return gathered(batches, len(columns), label_count)
 
 

@@ -20,16 +20,16 @@ from labelloom.interfaces import Files
 def build_language_model(files: Files, attention: Literal["auto", "sdpa", "eager"], dropout: float | None) -> Any:
     """The model whose configuration is among `files`, with fresh fp32 weights and without the pooler that BERTs carry.
 
-    `dropout` replaces every dropout rate of its configuration. Raises ValueError when the architecture cannot encode
-    a text by itself or has no dropout to set.
+    `dropout` replaces every dropout rate of its configuration. Raises ValueError when the architecture is code
+    of the hub, cannot encode a text by itself, or has no dropout to set.
     """
-    config = AutoConfig.from_pretrained(files.root, local_files_only=True)
+    config = AutoConfig.from_pretrained(files.root, local_files_only=True, trust_remote_code=False)
     if config.is_encoder_decoder:
         raise ValueError(f"{config.model_type} is an encoder with a decoder; name a model that is an encoder alone")
     if dropout is not None:
         _set_dropout(config, dropout)
     kernel = {"attn_implementation": attention} if attention != "auto" else _fastest_kernel()
-    model = AutoModel.from_config(config, **kernel).float()
+    model = AutoModel.from_config(config, trust_remote_code=False, **kernel).float()
     if getattr(model, "pooler", None) is not None:
         model.pooler = None
     return model
@@ -44,7 +44,12 @@ def load_weights(model: nn.Module, folder: Path, pretrained: str) -> None:
     with _quiet():
         try:
             source, told = AutoModel.from_pretrained(
-                folder, config=model.config, local_files_only=True, use_safetensors=True, output_loading_info=True
+                folder,
+                config=model.config,
+                local_files_only=True,
+                trust_remote_code=False,
+                use_safetensors=True,
+                output_loading_info=True,
             )
         except RuntimeError as error:  # how transformers tells shapes that differ
             raise _mismatch(folder, pretrained, str(error)) from error
@@ -72,6 +77,14 @@ def position_limit(model: Any) -> tuple[int | None, str]:
             return rows - reserved, f"{rows} rows" + (f" - {reserved} reserved" if reserved else "")
     limit = getattr(model.config, "max_position_embeddings", None)
     return (limit, "max_position_embeddings") if isinstance(limit, int) and limit > 0 else (None, "")
+
+
+def checkpoint_activations(model: Any) -> None:
+    """Keep no activations inside layers; the backward pass computes them anew. Raises ValueError where it cannot."""
+    # The name changed in transformers 5; the old one goes in 6.
+    new = hasattr(model, "activation_checkpointing_enable")
+    enable = model.activation_checkpointing_enable if new else model.gradient_checkpointing_enable
+    enable({"use_reentrant": False})
 
 
 def freeze_lowest(model: Any, count: int) -> None:

@@ -9,7 +9,7 @@ import torch
 from transformers import AutoTokenizer
 
 from labelloom.interfaces import Files, Reader, pad, stable_digest
-from labelloom_standard.pretrained import files_digest
+from labelloom_standard.pretrained import tokenizer_digest
 
 
 class PieceReader(Reader):
@@ -23,11 +23,11 @@ class PieceReader(Reader):
     """
 
     def __init__(self, files: Files, max_length: int) -> None:
-        self.tokenizer = AutoTokenizer.from_pretrained(files.root, local_files_only=True)
+        self.tokenizer = AutoTokenizer.from_pretrained(files.root, local_files_only=True, trust_remote_code=False)
         if not self.tokenizer.is_fast:
             raise ValueError(f"{type(self.tokenizer).__name__} is no fast tokenizer: the model needs a tokenizer.json")
         self.max_length = max_length
-        self.key = stable_digest("standard/pieces", files_digest(files), str(max_length))
+        self.key = stable_digest("standard/pieces", tokenizer_digest(files), str(max_length))
         special = self.tokenizer("a", return_special_tokens_mask=True)["special_tokens_mask"]
         self.before = special.index(0)
         self.after = special[::-1].index(0)

@@ -59,7 +59,7 @@ def architecture_files(folder: Path) -> Files:
     return Files(folder, tuple(name for name in (_CONFIG, *_TOKENIZER) if (folder / name).is_file()))
 
 
-def files_digest(files: Files) -> str:
+def tokenizer_digest(files: Files) -> str:
     """sha256, in hexadecimal, of the tokenizer among `files`: what tokenising depends on."""
     digest = hashlib.sha256()
     for name in sorted(set(files.names) - {_CONFIG}):

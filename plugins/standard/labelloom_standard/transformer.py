@@ -11,7 +11,13 @@ from labelloom.interfaces import Assets, Batch, Context, Encoder, Files, States,
 from labelloom.interfaces.part import Encode
 from labelloom_standard.attention import AttentionPooling
 from labelloom_standard.config import TransformerConfig
-from labelloom_standard.language_model import build_language_model, freeze_lowest, load_weights, position_limit
+from labelloom_standard.language_model import (
+    build_language_model,
+    checkpoint_activations,
+    freeze_lowest,
+    load_weights,
+    position_limit,
+)
 from labelloom_standard.pieces import PieceReader
 from labelloom_standard.pretrained import architecture_files, locate
 
@@ -41,7 +47,7 @@ class Transformer(Encoder):
                 'pooling = "cls" takes the special token before a text, and this tokenizer puts none there'
             )
         if config.gradient_checkpointing:
-            self.model.gradient_checkpointing_enable({"use_reentrant": False})
+            checkpoint_activations(self.model)
         freeze_lowest(self.model, config.freeze_layers)
         width = self.model.config.hidden_size
         self.pool = AttentionPooling(width) if config.pooling == "attention" else None

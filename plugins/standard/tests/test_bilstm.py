@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 import torch
 
@@ -10,8 +13,8 @@ TEXTS = ["a graph of words", "", "network", "unheard words of a neural network a
 
 
 @pytest.fixture
-def build(make_context, make_corpus):
-    def make(**options) -> BiLSTM:
+def build(make_context: Any, make_corpus: Any) -> Callable[..., BiLSTM]:
+    def make(**options: Any) -> BiLSTM:
         torch.manual_seed(0)
         config = BiLSTMConfig(**{"embedding": 6, "hidden": 4, "min_count": 1, **options})
         corpus = make_corpus(["a graph of words", "neural network of words"])
@@ -20,14 +23,14 @@ def build(make_context, make_corpus):
     return make
 
 
-def test_the_vocabulary_is_of_the_training_split_alone(make_corpus):
+def test_the_vocabulary_is_of_the_training_split_alone(make_corpus: Any) -> None:
     assets = BiLSTM.prepare(BiLSTMConfig(min_count=1), make_corpus(["b a", "a"], validation=["z z z z"]))
     assert assets == {"words": ["a", "b"]}
 
 
 @pytest.mark.parametrize("pooling", ["attention", "mean", "max"])
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
-def test_a_text_is_the_same_alone_and_in_company(build, read, pooling, cell):
+def test_a_text_is_the_same_alone_and_in_company(build: Any, read: Any, pooling: str, cell: str) -> None:
     encoder = build(pooling=pooling, cell=cell, layers=2)
     together = read(encoder, TEXTS)
     assert together.tokens.shape == (4, 9, encoder.widths["tokens"])
@@ -41,32 +44,32 @@ def test_a_text_is_the_same_alone_and_in_company(build, read, pooling, cell):
 
 
 @pytest.mark.parametrize("pooling", ["attention", "mean", "max"])
-def test_a_text_without_words_is_zero(build, read, pooling):
+def test_a_text_without_words_is_zero(build: Any, read: Any, pooling: str) -> None:
     states = read(build(pooling=pooling), TEXTS)
     assert states.document[1].eq(0).all()
     assert states.tokens[1].eq(0).all()
     assert states.document.isfinite().all()
 
 
-def test_mean_and_maximum_are_over_the_words(build, read):
+def test_mean_and_maximum_are_over_the_words(build: Any, read: Any) -> None:
     states = read(build(pooling="mean"), TEXTS)
     torch.testing.assert_close(states.document[0], states.tokens[0, :4].mean(0))
     states = read(build(pooling="max"), TEXTS)
     torch.testing.assert_close(states.document[0], states.tokens[0, :4].max(0).values)
 
 
-def test_the_maximum_ignores_what_is_masked():
+def test_the_maximum_ignores_what_is_masked() -> None:
     values = torch.tensor([[[-2.0], [-5.0], [9.0]], [[1.0], [2.0], [3.0]]])
     mask = torch.tensor([[True, True, False], [False, False, False]])
     assert masked_max(values, mask).tolist() == [[-2.0], [0.0]]
 
 
-def test_long_texts_are_cut(build, read):
+def test_long_texts_are_cut(build: Any, read: Any) -> None:
     encoder = build(max_length=3)
     torch.testing.assert_close(read(encoder, ["a graph of words"]).document, read(encoder, ["a graph of"]).document)
 
 
-def test_the_gradient_reaches_every_weight_but_the_padding(build, read):
+def test_the_gradient_reaches_every_weight_but_the_padding(build: Any, read: Any) -> None:
     encoder = build(layers=2).train()
     read(encoder, ["a graph of words neural network strange"]).document.square().sum().backward()
     for name, parameter in encoder.named_parameters():
@@ -76,7 +79,7 @@ def test_the_gradient_reaches_every_weight_but_the_padding(build, read):
     assert encoder.embedding.weight.grad[1].ne(0).any()
 
 
-def test_bf16_is_finite(build, read):
+def test_bf16_is_finite(build: Any, read: Any) -> None:
     encoder = build()
     with torch.autocast("cpu", torch.bfloat16):
         states = read(encoder, TEXTS)

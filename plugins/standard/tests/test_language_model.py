@@ -152,6 +152,26 @@ def test_an_encoder_with_a_decoder_is_refused(tmp_path: Path) -> None:
         of_config(config, tmp_path)
 
 
+def test_code_of_the_hub_is_never_run(bert: Path, tmp_path: Path) -> None:
+    shutil.copytree(bert, tmp_path / "coded")
+    config = json.loads((bert / "config.json").read_text())
+    strange = {"model_type": "strange", "auto_map": {"AutoConfig": "owner/code--configuration.Strange"}}
+    (tmp_path / "coded" / "config.json").write_text(json.dumps({**config, **strange}))
+    with pytest.raises(ValueError, match="strange"):
+        build(tmp_path / "coded")
+
+
+@pytest.mark.parametrize(("accelerator", "kernel"), [(False, "eager"), (True, "sdpa")])
+def test_the_kernel_follows_the_machine(
+    bert: Path, monkeypatch: pytest.MonkeyPatch, accelerator: bool, kernel: str
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: accelerator)
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: False)
+    model = build_language_model(architecture_files(bert), "auto", None)
+    assert model.config._attn_implementation == kernel
+    assert build(bert).config._attn_implementation == "eager"
+
+
 def test_positions(tmp_path: Path, bert: Path) -> None:
     assert position_limit(build(bert)) == (24, "24 rows")
     roberta = of_config(RobertaConfig(**SMALL, max_position_embeddings=20, pad_token_id=1), tmp_path)

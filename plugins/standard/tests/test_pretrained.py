@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from labelloom.errors import SpecError
-from labelloom_standard.pretrained import architecture_files, files_digest, locate
+from labelloom_standard.pretrained import architecture_files, locate, tokenizer_digest
 
 COMMIT = "0" * 40
 
@@ -95,7 +95,7 @@ def test_missing_files_are_told(bert: Path, tmp_path: Path) -> None:
     with pytest.raises(SpecError, match=r"is the digest of one model\.safetensors, but .* has shards"):
         locate(str(folder), "f" * 64)
     (folder / "tokenizer.json").unlink()
-    with pytest.raises(SpecError, match="has no tokenizer: none of tokenizer.json, vocab.txt"):
+    with pytest.raises(SpecError, match=r"has no tokenizer: none of tokenizer.json, vocab.txt"):
         locate(str(folder), weights=False)
     (folder / "config.json").unlink()
     with pytest.raises(SpecError, match=r"has no config\.json"):
@@ -136,12 +136,12 @@ def test_without_a_network_the_way_out_is_told(
     assert "try: download it once while online" in message
     (tmp_path / "owner" / "tiny").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(SpecError, match='try: pretrained = "./owner/tiny"'):
+    with pytest.raises(SpecError, match=r'try: pretrained = "./owner/tiny"'):
         locate("owner/tiny")
 
 
 def test_a_name_that_no_model_has_is_told(monkeypatch: pytest.MonkeyPatch, offline_hub: Path) -> None:
-    with pytest.raises(SpecError, match="the hub has no model of this name"):
+    with pytest.raises(SpecError, match=r"the hub has no model of this name"):
         locate("not/a/name")
 
 
@@ -181,9 +181,9 @@ def test_the_asset_is_architecture_and_tokenizer_without_weights(bert: Path) -> 
 
 
 def test_the_digest_of_the_tokenizer(bert: Path, tmp_path: Path, copy_bert: Callable[..., Path]) -> None:
-    digest = files_digest(architecture_files(bert))
+    digest = tokenizer_digest(architecture_files(bert))
     other_sizes = copy_bert(hidden_size=16)
-    assert files_digest(architecture_files(other_sizes)) == digest
+    assert tokenizer_digest(architecture_files(other_sizes)) == digest
     with (other_sizes / "tokenizer.json").open("a") as stream:
         stream.write(" ")
-    assert files_digest(architecture_files(other_sizes)) != digest
+    assert tokenizer_digest(architecture_files(other_sizes)) != digest

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -10,7 +12,7 @@ from labelloom_standard.recurrent import BidirectionalRecurrent, reversed_places
 LENGTHS = [7, 1, 0, 4, 7]
 
 
-def ragged(dtype=torch.float64):
+def ragged(dtype: torch.dtype = torch.float64) -> tuple[torch.Tensor, torch.Tensor]:
     torch.manual_seed(0)
     values = torch.randn(len(LENGTHS), 7, 5, dtype=dtype, requires_grad=True)
     mask = torch.arange(7) < torch.tensor(LENGTHS)[:, None]
@@ -38,7 +40,7 @@ def run_packed(twin: nn.Module, values: torch.Tensor) -> torch.Tensor:
 
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
 @pytest.mark.parametrize("layers", [1, 3])
-def test_equals_packed_sequences_forward_and_backward(cell, layers):
+def test_equals_packed_sequences_forward_and_backward(cell: Any, layers: int) -> None:
     values, mask = ragged()
     ours = BidirectionalRecurrent(cell, 5, 3, layers).double()
     for parameter in ours.parameters():
@@ -58,7 +60,7 @@ def test_equals_packed_sequences_forward_and_backward(cell, layers):
         torch.testing.assert_close(ours_by_place[f"{side}.{place}.{kind}_l0"], grad, rtol=0, atol=1e-12)
 
 
-def test_padding_neither_enters_nor_comes_out():
+def test_padding_neither_enters_nor_comes_out() -> None:
     values, mask = ragged(torch.float32)
     ours = BidirectionalRecurrent("lstm", 5, 3, 2)
     poisoned = torch.where(mask[..., None], values, torch.full_like(values, 1e6))
@@ -66,7 +68,7 @@ def test_padding_neither_enters_nor_comes_out():
     assert ours(values, mask)[~mask].eq(0).all()
 
 
-def test_a_row_is_the_same_alone_and_in_company():
+def test_a_row_is_the_same_alone_and_in_company() -> None:
     values, mask = ragged(torch.float32)
     ours = BidirectionalRecurrent("gru", 5, 3, 2)
     together = ours(values, mask)
@@ -75,7 +77,7 @@ def test_a_row_is_the_same_alone_and_in_company():
         torch.testing.assert_close(alone[0], together[row, : max(length, 1)], rtol=0, atol=1e-6)
 
 
-def test_dropout_is_between_layers_alone():
+def test_dropout_is_between_layers_alone() -> None:
     values, mask = ragged(torch.float32)
     one = BidirectionalRecurrent("lstm", 5, 3, 1, dropout=0.9)
     assert torch.equal(one(values, mask), one(values, mask))
@@ -84,7 +86,7 @@ def test_dropout_is_between_layers_alone():
     assert torch.equal(two.eval()(values, mask), two(values, mask))
 
 
-def test_weights_start_as_documented():
+def test_weights_start_as_documented() -> None:
     ours = BidirectionalRecurrent("lstm", 4, 8, 2)
     for name, parameter in ours.named_parameters():
         if "weight_hh" in name:
@@ -96,16 +98,16 @@ def test_weights_start_as_documented():
             assert 0.5 * bound < parameter.abs().max() <= bound
 
 
-def test_reversed_places():
+def test_reversed_places() -> None:
     mask = torch.tensor([[1, 1, 1, 0], [0, 0, 0, 0], [1, 1, 1, 1]], dtype=torch.bool)
     assert reversed_places(mask).tolist() == [[2, 1, 0, 3], [0, 1, 2, 3], [3, 2, 1, 0]]
 
 
-def test_bf16_is_finite():
+def test_bf16_is_finite() -> None:
     values, mask = ragged(torch.float32)
     ours = BidirectionalRecurrent("lstm", 5, 3, 2)
     with torch.autocast("cpu", torch.bfloat16):
         states = ours(values, mask)
     states.float().sum().backward()
     assert states.isfinite().all()
-    assert all(parameter.grad.isfinite().all() for parameter in ours.parameters())
+    assert all(parameter.grad is not None and parameter.grad.isfinite().all() for parameter in ours.parameters())

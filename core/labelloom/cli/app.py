@@ -1,0 +1,79 @@
+"""The commands and what is common to all of them."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from labelloom import __version__
+from labelloom.cli import failing
+from labelloom.cli.check import check_spec
+from labelloom.cli.evaluate import evaluate_run
+from labelloom.cli.init import copy_spec
+from labelloom.cli.list import list_installed
+from labelloom.cli.predict import predict_labels
+from labelloom.cli.schema import print_schema
+from labelloom.cli.show import show_name
+from labelloom.cli.train import train_spec
+
+
+class Commands(TyperGroup):
+    """The group of all commands: `--debug` is understood before and after the command's name."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """The global options of `args`; the rest goes to the command."""
+        if "--debug" in args:
+            args = ["--debug", *(arg for arg in args if arg != "--debug")]
+        return super().parse_args(ctx, args)
+
+
+# rich's help pages take longer to import than the rest of `labelloom --help` together.
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"labelloom {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True)
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Multi-label text classifiers woven from published parts.
+
+    Start with `labelloom list`, then `labelloom init NAME`, `labelloom check SPEC`, `labelloom train SPEC`.
+    """
+    failing.debug = debug
+    warnings.formatwarning = _one_line
+
+
+def _one_line(message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None) -> str:
+    # Where in the code a warning comes from helps nobody who runs a command; category and text do.
+    return f"{'warning' if category is UserWarning else category.__name__}: {message}\n"
+
+
+for name, function in {
+    "list": list_installed,
+    "show": show_name,
+    "init": copy_spec,
+    "check": check_spec,
+    "train": train_spec,
+    "evaluate": evaluate_run,
+    "predict": predict_labels,
+    "schema": print_schema,
+}.items():
+    app.command(name)(failing.told(function))

@@ -1,0 +1,42 @@
+"""A dry run, told to a person."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.text import Text
+
+from labelloom.cli.output import count, table
+from labelloom.training.dry_run import DryRun, StageStep
+
+
+def print_dry_run(out: Console, dry: DryRun) -> None:
+    """Sizes of corpus and parts, then what a step of each stage made and cost."""
+    out.print()
+    for note in dry.notes:
+        out.print(note)
+    splits = ", ".join(f"{name} {number:,}" for name, number in dry.documents.items())
+    out.print(f"\ncorpus  {splits} documents, {dry.labels:,} labels\n")
+    sizes = table("part", "", "parameters", numbers=["parameters"])
+    for part in dry.parts:
+        sizes.add_row(part.path, part.component, f"{part.parameters:,}")
+    sizes.add_row("all", "", f"{dry.parameters:,}", style="bold")
+    out.print(sizes)
+    for stage in dry.stages:
+        _print_stage(out, stage)
+    out.print(f"\nlabels for {dry.ranked} documents: {dry.seconds_to_rank:.2g} s")
+
+
+def _print_stage(out: Console, stage: StageStep) -> None:
+    shapes = table(f"\nstage {stage.name}", "\nadds", "\nshape")
+    for part in stage.shapes:
+        for place, (name, shape) in enumerate(part.fields.items()):
+            shapes.add_row(part.path if place == 0 else "", name, shape)
+    out.print(shapes)
+    losses = ", ".join(f"{name} {value:.4g}" for name, value in stage.losses.items())
+    out.print(
+        f"\n{count(stage.trained)} parameters train; a step of {stage.rows} documents takes {stage.seconds:.2g} s, "
+        f"the process at most {stage.memory / 2**20:,.0f} MiB so far; loss: {losses}"
+    )
+    if stage.unreached:
+        names = ", ".join(stage.unreached)
+        out.print(Text(f"warning: no loss of this stage reaches {names}: these weights will not train", style="yellow"))

@@ -1,0 +1,62 @@
+"""What the commands print on standard output."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from labelloom.components import FIELDS, Need
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+_UNWRAPPED = 10_000
+_IN_ORDER = ("tokens", "document", "aspects", "labels", "label_table", "scores")
+assert set(_IN_ORDER) == FIELDS
+
+
+def console() -> Console:
+    """Standard output. Where it is no terminal lines are not wrapped, so that files and grep see them whole."""
+    from rich.console import Console
+
+    return Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else _UNWRAPPED)
+
+
+def table(*columns: str, numbers: Iterable[str] = ()) -> Table:
+    """An empty table without lines; the columns in `numbers` are set flush right. Empty names for no header."""
+    from rich.table import Table
+
+    made = Table(box=None, pad_edge=False, show_header=any(columns), header_style="bold", padding=(0, 2, 0, 0))
+    for name in columns:
+        made.add_column(name, justify="right" if name in numbers else "left")
+    return made
+
+
+def print_json(value: Any) -> None:
+    """`value` as one line of JSON."""
+    typer.echo(json.dumps(value, ensure_ascii=False, allow_nan=False))
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Needs or gives in the order in which data passes; draws and bundles' own fields come last."""
+
+    def place(name: str) -> tuple[int, str]:
+        first = Need.parse(name).alternatives[0]
+        return (_IN_ORDER.index(first) if first in _IN_ORDER else len(_IN_ORDER), name)
+
+    return sorted(names, key=place)
+
+
+def flow(needs: Iterable[str], gives: Iterable[str]) -> str:
+    """ "tokens, labels | label_table → document"."""
+    return f"{', '.join(in_order(needs))} → {', '.join(in_order(gives))}".strip()
+
+
+def count(number: float) -> str:
+    """ "1,234" or "22.7 M"."""
+    return f"{number / 1e6:,.1f} M" if number >= 1e6 else f"{number:,.0f}"

@@ -1,0 +1,108 @@
+"""A checked plan, told to a person: the model as a tree, then stage by stage what it sees, runs and trains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+from rich.tree import Tree
+
+from labelloom.cli.output import flow, in_order, table
+from labelloom.compose.plan import Node, Plan, StagePlan, TaskPlan
+from labelloom.config import held_specs
+from labelloom.spec.decision import DecisionSettings
+from labelloom.training.metric import is_loss, metric_of
+
+
+def print_plan(out: Console, plan: Plan) -> None:
+    """Everything about `plan` that is known without data."""
+    out.print(Text(plan.spec.name, style="bold") + Text(": the parts fit together\n", style="not bold"))
+    out.print(_tree(plan))
+    for stage in plan.stages:
+        out.print()
+        rows = table(f"stage {stage.name}", "")
+        for name, text in _stage(plan, stage):
+            rows.add_row(f"  {name}", text)
+        out.print(rows)
+    out.print()
+    rows = table("answers", "")
+    rows.add_row("  scores", "probabilities" if plan.probabilities else "only rank labels: they are no probabilities")
+    rows.add_row("  labels", _decision(plan.spec.decision))
+    out.print(rows)
+
+
+def _tree(plan: Plan) -> Tree:
+    tree = Tree(Text("model"))
+    for node in plan.model.trunk:
+        _grow(tree, node, node.path.removeprefix("model."))
+    for branch in plan.model.branches:
+        if branch.name == "main" and not branch.label_modules:
+            _grow(tree, branch.predictor, "predictor")
+            continue
+        limb = tree.add(Text(f"branches.{branch.name}  {branch.share:.0%} of the probability"))
+        for node in branch.nodes:
+            _grow(limb, node, node.path.removeprefix(f"model.branches.{branch.name}."))
+    return tree
+
+
+def _grow(tree: Tree, node: Node, name: str) -> None:
+    text = Text(f"{name}  ").append(node.component.name, style="bold")
+    text.append(f"  {flow(node.signature.needs, node.signature.gives)}")
+    if options := _options(node):
+        text.append(f"  {options}", style="dim")
+    twig = tree.add(text)
+    for below, held in node.held.items():
+        _grow(twig, held, below)
+
+
+def _options(node: Node) -> str:
+    """The options that the spec sets, without those that hold parts."""
+    held = {path.partition(".")[0] for path, _, _ in held_specs(node.config)}
+    chosen = node.config.model_dump(exclude_unset=True, exclude=held)
+    return ", ".join(f"{name} = {value}" for name, value in chosen.items())
+
+
+def _stage(plan: Plan, stage: StagePlan) -> Iterator[tuple[str, str]]:
+    for sampler in stage.samplers:
+        yield "draws", f"{', '.join(in_order(sampler.signature.gives))} ({sampler.component.name})"
+    top = [node.path for node in plan.model.nodes]
+    idle = [path for path in top if path not in stage.live]
+    yield "runs", "the whole model" if not idle else ", ".join(path for path in top if path in stage.live)
+    if idle:
+        yield "idle", ", ".join(idle)
+    if stage.freeze:
+        yield "frozen", ", ".join(stage.freeze)
+    if stage.reset:
+        yield "starts anew", ", ".join(stage.reset)
+    for task in stage.tasks:
+        yield "loss", _loss(task, several=len(plan.model.branches) > 1)
+    settings = stage.settings
+    length = f"{settings.steps} steps" if settings.steps else f"{settings.epochs:g} epochs"
+    rates = [f"{settings.learning_rate:g}", *(f"{rate:g} for {path}" for path, rate in settings.rates.items())]
+    yield "training", f"{length} of {settings.batch_size} documents a step, rate {', '.join(rates)}, {settings.precision}"
+    yield "keeps", _kept(stage)
+
+
+def _loss(task: TaskPlan, several: bool) -> str:
+    place = f" on {task.branch or 'the trunk'}" if several or task.branch is None else ""
+    weight = "" if task.weight == 1 else f"{task.weight:g} × "
+    return f"{weight}{task.name} ({task.node.component.name}){place}"
+
+
+def _kept(stage: StagePlan) -> str:
+    metric = metric_of(stage)
+    what = f"the stage's own {metric}" if is_loss(metric) else metric
+    patience = f"; stops after {stage.settings.patience} validations without a better one" if stage.settings.patience else ""
+    kept = f"the weights with the best {what} on validation" if stage.settings.keep == "best" else "the last weights"
+    return kept + patience
+
+
+def _decision(decision: DecisionSettings) -> str:
+    texts: dict[str, Any] = {
+        "fitted": f"those that reach one threshold, fitted on validation for {decision.metric}",
+        "fixed": f"those that reach {decision.threshold:g}",
+        "top-k": f"the {decision.k} best of each document",
+    }
+    return texts[decision.rule] + ("; at least one a document" if decision.at_least_one else "")

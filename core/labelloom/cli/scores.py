@@ -1,0 +1,71 @@
+"""Scores, told to a person: tables of metrics, of several seeds, of groups of labels and of every label."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.table import Table
+
+from labelloom.cli.output import table
+from labelloom.evaluation.summary import table as rows_of
+
+Scores = Mapping[str, float]
+
+
+def score_table(columns: Mapping[str, Scores]) -> Table:
+    """Metrics down, `columns` across."""
+    made = table("", *columns, numbers=columns)
+    values = {title: dict(rows_of(scores)) for title, scores in columns.items()}
+    for name in dict.fromkeys(name for column in values.values() for name in column):
+        made.add_row(name, *(column.get(name, "") for column in values.values()))
+    return made
+
+
+def spread_table(runs: Sequence[Mapping[str, Scores]]) -> Table:
+    """The same over several runs with the same columns: mean ± standard deviation of a sample."""
+    titles = list(runs[0])
+    made = table("", *titles, numbers=titles)
+    keys = [key for key in runs[0][titles[0]] if key != "documents_without_labels"]
+    names = [name for name, _ in rows_of({key: runs[0][titles[0]][key] for key in keys})]
+    for name, key in zip(names, _reading_order(keys), strict=True):
+        cells = []
+        for title in titles:
+            values = [run[title][key] for run in runs]
+            cells.append(f"{statistics.mean(values):.4f} ± {statistics.stdev(values):.4f}")
+        made.add_row(name, *cells)
+    return made
+
+
+def run_columns(metrics: Mapping[str, Any]) -> dict[str, Scores]:
+    """What a run's metrics say of validation and test, and of 0.5 as the threshold."""
+    last = "test" if "test" in metrics else "validation"
+    columns = {split: metrics[split] for split in ("validation", "test") if split in metrics}
+    half = metrics.get(f"{last}_at_0.5")
+    return {**columns, **({f"{last} at 0.5": half} if half else {})}
+
+
+def group_table(groups: Mapping[str, Mapping[str, float]]) -> Table:
+    """Head, mid and tail labels."""
+    made = table("labels", "number", "micro-F1", "macro-F1", numbers=["number", "micro-F1", "macro-F1"])
+    for name, scores in groups.items():
+        empty = not scores["labels"]
+        made.add_row(
+            name,
+            f"{scores['labels']:,.0f}",
+            "" if empty else f"{scores['micro_f1']:.4f}",
+            "" if empty else f"{scores['macro_f1']:.4f}",
+        )
+    return made
+
+
+def label_table(labels: Sequence[Mapping[str, Any]]) -> Table:
+    """Every label, as `evaluate --per-label` tells it."""
+    numbers = ["documents", "precision", "recall", "F1"]
+    made = table("label", "name", "group", *numbers, numbers=numbers)
+    for label in labels:
+        figures = [f"{label[key]:.4f}" for key in ("precision", "recall", "f1")]
+        name = label["name"] if label["name"] != label["label"] else ""
+        made.add_row(label["label"], name, label["group"], f"{label['support']:,}", *figures)
+    return made

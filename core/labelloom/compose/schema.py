@@ -1,0 +1,103 @@
+"""The JSON schema of specs, with the options of the installed components: for editors that complete and check TOML."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from labelloom.bundles import Catalogue, load_target
+from labelloom.components import KINDS, Component, Kind
+from labelloom.config import PartSpec, held_kinds
+from labelloom.errors import BundleError
+from labelloom.spec.models import BranchSpec, ModelSpec, Spec, StageSpec, TaskSpec
+
+_PLACES: tuple[tuple[type, str, Kind], ...] = (
+    (ModelSpec, "encoder", "encoder"),
+    (ModelSpec, "label_modules", "label_module"),
+    (ModelSpec, "predictor", "predictor"),
+    (BranchSpec, "label_modules", "label_module"),
+    (BranchSpec, "predictor", "predictor"),
+    (StageSpec, "samplers", "sampler"),
+    (StageSpec, "tasks", "task"),
+    (Spec, "samplers", "sampler"),
+    (Spec, "tasks", "task"),
+)
+"""Where a spec names components, and of which kind."""
+
+_LOCAL = {"type": "string", "pattern": r"\.py:\w+$", "description": "A class in a file beside the spec."}
+
+
+def spec_schema(catalogue: Catalogue) -> dict[str, Any]:
+    """The schema. A bundle that is broken contributes nothing; options that cannot be imported are not checked."""
+    schema = Spec.model_json_schema()
+    definitions: dict[str, Any] = schema["$defs"]
+    for holder, key, kind in _PLACES:
+        table = schema if holder is Spec else definitions[holder.__name__]
+        _point(table["properties"][key], kind)
+    for kind in KINDS:
+        own = definitions["TaskSpec"]["properties"] if kind == "task" else definitions["PartSpec"]["properties"]
+        components = [component for component in catalogue.components() if component.kind == kind]
+        definitions[kind] = _part(components, own, definitions)
+    del definitions["PartSpec"], definitions["TaskSpec"]
+    _allow_what_reading_allows(schema)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def _part(components: list[Component], own: Mapping[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    """The table of a component of one kind; `own` are the keys that any of them may have."""
+    names = [{"const": component.name, "description": component.summary} for component in components]
+    return {
+        "type": "object",
+        "properties": {**own, "use": {"description": own["use"]["description"], "anyOf": [*names, _LOCAL]}},
+        "allOf": [
+            {
+                "if": {"properties": {"use": {"const": component.name}}, "required": ["use"]},
+                "then": {**options, "additionalProperties": False},
+            }
+            for component in components
+            if (options := _options(component, own, definitions)) is not None
+        ],
+    }
+
+
+def _options(component: Component, own: Mapping[str, Any], definitions: dict[str, Any]) -> dict[str, Any] | None:
+    if not component.config:
+        return {"properties": dict.fromkeys(own, True)}
+    try:
+        config = load_target(component.config, component.name)
+    except BundleError:
+        return None
+    schema = config.model_json_schema(ref_template=f"#/$defs/{component.name.replace('/', '.')}.{{model}}")
+    for name, kind in held_kinds(config).items():
+        _point(schema["properties"][name], kind)
+    for name, definition in schema.get("$defs", {}).items():
+        if name not in (PartSpec.__name__, TaskSpec.__name__):
+            definitions[f"{component.name.replace('/', '.')}.{name}"] = definition
+    options = {"properties": {**dict.fromkeys(own, True), **schema.get("properties", {})}}
+    return {**options, "required": schema["required"]} if "required" in schema else options
+
+
+def _point(option: dict[str, Any], kind: Kind) -> None:
+    """Let an option that holds parts, one or a list, refer to the definition of their kind."""
+    target = {"$ref": f"#/$defs/{kind}"}
+    if option.get("type") == "array":
+        option["items"] = target
+    elif "anyOf" in option:
+        option["anyOf"] = [target]
+    else:
+        option["$ref"] = target["$ref"]
+
+
+def _allow_what_reading_allows(schema: dict[str, Any]) -> None:
+    """`extends`, under which nothing else is required, and the word that stands for no clipping."""
+    schema["properties"]["extends"] = {"type": "string", "description": "A spec to change: a file or a shipped name."}
+    definitions = schema["$defs"]
+    required = {
+        "required": schema.pop("required"),
+        "properties": {
+            "data": {"required": definitions["DataSettings"].pop("required")},
+            "model": {"required": definitions["ModelSpec"].pop("required")},
+        },
+    }
+    schema |= {"if": {"required": ["extends"]}, "then": True, "else": required}
+    definitions["TrainingSettings"]["properties"]["clip_norm"]["anyOf"].append({"const": "none"})

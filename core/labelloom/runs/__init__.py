@@ -1,0 +1,1 @@
+"""A saved run: its folder, and what can be done with it."""

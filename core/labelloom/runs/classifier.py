@@ -1,0 +1,139 @@
+"""`Classifier`: a saved run, loaded to label texts and to be scored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from labelloom.bundles import Catalogue
+from labelloom.compose.build import build
+from labelloom.compose.check import check
+from labelloom.compose.model import Assembly
+from labelloom.compose.plan import Plan
+from labelloom.data.columns import Columns
+from labelloom.data.corpus import Split
+from labelloom.data.labels import LabelSpace
+from labelloom.evaluation.decision import Decision
+from labelloom.evaluation.metrics import evaluate
+from labelloom.evaluation.predictions import Predictions
+from labelloom.evaluation.ranking import Ranking
+from labelloom.runs.assets import load_assets
+from labelloom.runs.folder import RunFolder, load_weights
+from labelloom.runs.scoring import rank_columns, rank_split
+from labelloom.spec import read_spec
+
+_TEXTS_AT_ONCE = 256
+
+
+@dataclass(frozen=True)
+class LabelScore:
+    """One label of one document: its code, its name, and its score (a probability, unless the model only ranks)."""
+
+    label: str
+    name: str
+    score: float
+
+
+class Classifier:
+    """A model with its label space and decision rule.
+
+    Args:
+        plan: the checked plan of its spec.
+        assembly: its weights.
+        labels: the label space.
+        decision: the fitted rule that turns scores into answers.
+        batch_size: documents ranked at once; answers do not depend on it.
+    """
+
+    def __init__(
+        self, plan: Plan, assembly: Assembly, labels: LabelSpace, decision: Decision, batch_size: int = 32
+    ) -> None:
+        self.plan = plan
+        self.assembly = assembly
+        self.labels = labels
+        self.decision = decision
+        self.batch_size = batch_size
+
+    def predict(self, texts: Sequence[str], top_k: int | None = None) -> list[list[LabelScore]]:
+        """For each text its labels, best first: those that the decision rule gives, or the `top_k` best.
+
+        Raises ValueError when `top_k` is below 1.
+        """
+        return list(self.stream(texts, top_k))
+
+    def stream(self, texts: Iterable[str], top_k: int | None = None) -> Iterator[list[LabelScore]]:
+        """The same for any number of texts, as they come."""
+        if top_k is not None and top_k < 1:
+            raise ValueError(f"top_k must be at least 1, not {top_k}")
+        waiting = iter(texts)
+        while chunk := list(islice(waiting, _TEXTS_AT_ONCE)):
+            yield from self._answers(self.rank(chunk), top_k)
+
+    def rank(self, texts: Sequence[str]) -> Ranking:
+        """The ranking of every label for each text."""
+        columns = Columns.from_texts(texts, self.assembly.model.encoder.reader)
+        return rank_columns(self.assembly.model, columns, len(self.labels), self.batch_size)
+
+    def predictions(self, split: Split) -> Predictions:
+        """The ranking and the answers on a split, beside its truth."""
+        ranking = rank_split(self.assembly.model, split, len(self.labels), self.batch_size)
+        return answers_on(split, ranking, self.decision, self.labels)
+
+    def evaluate(self, split: Split) -> dict[str, float]:
+        """The metrics of the run's decision rule on a split."""
+        answers = self.predictions(split)
+        return evaluate(split.label_sets, answers.predicted, answers.ranking)
+
+    def to(self, device: str | torch.device) -> Classifier:
+        """This classifier, moved to `device`."""
+        self.assembly.to(device)
+        return self
+
+    def _answers(self, ranking: Ranking, top_k: int | None) -> Iterator[list[LabelScore]]:
+        chosen = None if top_k else self.decision.decide(ranking)
+        for row in range(len(ranking)):
+            order = ranking.labels[row]
+            keep = np.arange(len(order)) < top_k if top_k else np.isin(order, chosen[row] if chosen else [])
+            yield [
+                LabelScore(self.labels.codes[label], self.labels.names[label], float(score))
+                for label, score in zip(order[keep], ranking.scores[row][keep], strict=True)
+            ]
+
+
+def answers_on(split: Split, ranking: Ranking, decision: Decision, labels: LabelSpace) -> Predictions:
+    """What `decision` makes of the ranking of a split, beside its truth."""
+    ids = split.ids.take(np.arange(len(split)))
+    return Predictions(ids, split.label_sets, decision.decide(ranking), ranking, labels.codes)
+
+
+def load(run: str | Path, *, allow_local_code: bool = False, device: str | None = None) -> Classifier:
+    """The classifier of a finished run. Needs neither its corpus nor a hub.
+
+    Args:
+        run: the folder of one seed, `runs/<name>/<seed>`.
+        allow_local_code: whether components from files beside the spec may be loaded.
+        device: where to put it; default a GPU if there is one.
+
+    Raises:
+        RunError: when the folder is no run, its training has not ended, or its weights do not fit.
+        BundleError: when a bundle that it needs is missing.
+    """
+    folder = RunFolder(Path(run))
+    folder.require(folder.model)
+    catalogue = Catalogue()
+    spec, base = read_spec(folder.spec)
+    plan = check(spec, base, catalogue, allow_local_code)
+    labels = folder.read_labels()
+    assembly = build(plan, labels, load_assets(folder.assets))
+    load_weights(assembly, folder.model)
+    assembly.eval()
+    chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    return Classifier(plan, assembly, labels, folder.read_decision()).to(chosen)
+
+
+__all__ = ["Classifier", "LabelScore", "answers_on", "load"]

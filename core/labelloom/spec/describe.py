@@ -1,0 +1,34 @@
+"""The types of options in words, from their JSON schema."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+_WORDS = {
+    "integer": "integer",
+    "number": "number",
+    "string": "text",
+    "boolean": "true | false",
+    "null": "none",
+    "object": "table",
+}
+_BOUNDS = {"exclusiveMinimum": ">", "minimum": "≥", "exclusiveMaximum": "<", "maximum": "≤"}
+
+
+def type_text(schema: Mapping[str, Any], held: str | None = None) -> str:
+    """ "integer > 0", '"mean" | "sum"', "list of encoders"; `held` is the kind of the part that an option holds."""
+    if held is not None:
+        part = held.replace("_", " ")
+        return f"list of {part}s" if schema.get("type") == "array" else part
+    if "enum" in schema:
+        return " | ".join(json.dumps(value) for value in schema["enum"])
+    if "const" in schema:
+        return json.dumps(schema["const"])
+    if "anyOf" in schema:
+        return " | ".join(type_text(each) for each in schema["anyOf"] if each.get("type") != "null")
+    if schema.get("type") == "array":
+        return f"list of {type_text(schema.get('items', {}))}"
+    bounds = ", ".join(f"{sign} {schema[key]:g}" for key, sign in _BOUNDS.items() if key in schema)
+    return f"{_WORDS.get(schema.get('type', ''), 'table')} {bounds}".rstrip()

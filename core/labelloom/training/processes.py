@@ -1,0 +1,44 @@
+"""The processes that train together, as `torchrun` or `accelerate launch` started them."""
+
+from __future__ import annotations
+
+import os
+
+import torch
+from accelerate import Accelerator, PartialState
+from accelerate.state import AcceleratorState
+
+from labelloom.errors import TrainingError
+from labelloom.spec import TrainingSettings
+
+
+def process_state() -> PartialState:
+    """Which process this is, and of how many. Raises TrainingError when those that were started don't find together.
+
+    Without a GPU the processes of one launch train on the CPU; left to itself, accelerate would then let each of them
+    train alone, into the same folder.
+    """
+    launched = int(os.environ.get("WORLD_SIZE", "1")) if "LOCAL_RANK" in os.environ else 1
+    on_gpus = torch.cuda.is_available() or torch.xpu.is_available()
+    state = PartialState(cpu=launched > 1 and not on_gpus)
+    if state.num_processes < launched:
+        raise TrainingError(
+            f"{launched} processes were started, but they do not find together: {state.num_processes} trains alone",
+            suggestions=["torchrun --nproc_per_node 2 -m labelloom train ...", "one process, without a launcher"],
+        )
+    return state
+
+
+def make_accelerator(settings: TrainingSettings) -> Accelerator:
+    """An accelerator of the stage's precision. Raises TrainingError for one that this machine does not have."""
+    # Stages and seeds of one process may differ in precision, and accelerate keeps the first one otherwise.
+    AcceleratorState._reset_state()
+    precision = "no" if settings.precision == "fp32" else settings.precision
+    try:
+        return Accelerator(mixed_precision=precision)
+    except ValueError as error:
+        raise TrainingError(
+            f"this machine cannot train in {settings.precision}: {error}",
+            where="training.precision",
+            suggestions=['precision = "bf16"', 'precision = "fp32"'],
+        ) from error
