@@ -11,7 +11,9 @@ import pytest
 
 from labelloom.bundles import Catalogue
 
-RECORD = 'Component(kind="predictor", name="{name}", target="{module}.parts:Part", gives={{"scores"}}, summary="A part")'
+RECORD = (
+    'Component(kind="predictor", name="{name}", target="{module}.parts:Part", gives={{"scores"}}, summary="A part")'
+)
 
 
 @dataclass

@@ -67,7 +67,7 @@ def test_another_projects_malformed_file_is_no_business_of_ours(site, content):
 def test_a_malformed_file_that_mentions_bundles_is_told_and_the_others_are_listed(site, content, reason):
     site.bundle("mine", "part")
     file = site.entry_points("foreign", content)
-    with pytest.warns(UserWarning) as told:
+    with pytest.warns(UserWarning, match="are not listed") as told:
         assert names(site) == ["mine"]
     (message,) = (str(warning.message) for warning in told)
     assert message.startswith(f"{file}: ")
@@ -99,7 +99,13 @@ def test_another_locale(site):
     site.entry_points("foreign", "[console_scripts]\ncafé = m:f\n")
     site.entry_points("accents", "[labelloom.bundles]\nçava = m.hooks\n")
     script = "import sys; from labelloom.bundles import find_bundles; print(ascii([b.name for b in find_bundles()]))"
-    environment = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONPATH": str(site.folder)}
+    environment = {
+        **os.environ,
+        "LC_ALL": "C",
+        "PYTHONUTF8": "0",
+        "PYTHONCOERCECLOCALE": "0",
+        "PYTHONPATH": str(site.folder),
+    }
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
     assert "'mine'" in done.stdout
     assert r"'\xe7ava'" in done.stdout

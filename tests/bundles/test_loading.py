@@ -109,11 +109,11 @@ BROKEN = {
     ),
     "a field of its own without axes": (
         f"{IMPLEMENTATION}[{record(gives={'bad.text'})}]",
-        "its own field 'bad.text' has no axes\n    try: axes={\"bad.text\": \"BD\"}",
+        'its own field \'bad.text\' has no axes\n    try: axes={"bad.text": "BD"}',
     ),
     "a need that is no field": (
         f"{IMPLEMENTATION}[{record(needs={'tokens | lables'})}]",
-        "'lables' in needs is no field, draw or bundle.name\n    try: aspects, document, label_table, labels, scores, tokens",
+        "'lables' in needs is no field, draw or bundle.name\n    try: aspects, document, label_table, labels, scores",
     ),
 }
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -68,11 +67,17 @@ Weights = dict[str, torch.Tensor]
 
 @dataclass
 class StageRecord:
-    """What a stage did: weights at its first step and after its last, which required a gradient, what trained."""
+    """What a stage did: the weights at its first step and after its last, and which of them required a gradient.
+
+    `pushed` names the weights that got a gradient other than zero. `parts` are the paths of all parts, `training` those
+    of the parts that were in training mode.
+    """
 
     name: str
     start: Weights
+    parts: set[str]
     trainable: set[str] = field(default_factory=set)
+    pushed: set[str] = field(default_factory=set)
     training: set[str] = field(default_factory=set)
     end: Weights = field(default_factory=dict)
 
@@ -89,6 +94,7 @@ class Recorder(Silent):
         self.assembly: Assembly | None = None
         self.fresh: Weights = {}
         self.stages: list[StageRecord] = []
+        self.hooks: list[Any] = []
 
     def watch(self, assembly: Assembly) -> None:
         if self.assembly is None:
@@ -96,7 +102,12 @@ class Recorder(Silent):
             self.fresh = self._weights()
 
     def start(self, stage: str, steps: int, done: int) -> None:
-        self.stages.append(StageRecord(stage, self._weights()))
+        assert self.assembly is not None
+        record = StageRecord(stage, self._weights(), set(self.assembly.parts))
+        self.stages.append(record)
+        for name, weight in self.assembly.named_parameters():
+            if weight.requires_grad:
+                self.hooks.append(weight.register_post_accumulate_grad_hook(partial(_note, record.pushed, name)))
 
     def step(self, loss: float, documents_per_second: float) -> None:
         assert self.assembly is not None
@@ -106,10 +117,17 @@ class Recorder(Silent):
 
     def stop(self) -> None:
         self.stages[-1].end = self._weights()
+        for hook in self.hooks:
+            hook.remove()
 
     def _weights(self) -> Weights:
         assert self.assembly is not None
         return {name: weight.detach().cpu().clone() for name, weight in self.assembly.named_parameters()}
+
+
+def _note(pushed: set[str], name: str, weight: torch.Tensor) -> None:
+    if weight.grad is not None and bool(weight.grad.any()):
+        pushed.add(name)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -61,12 +62,14 @@ def common(
     warnings.formatwarning = _one_line
 
 
-def _one_line(message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None) -> str:
+def _one_line(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+) -> str:
     # Where in the code a warning comes from helps nobody who runs a command; category and text do.
     return f"{'warning' if category is UserWarning else category.__name__}: {message}\n"
 
 
-for name, function in {
+_COMMANDS: dict[str, Callable[..., None]] = {
     "list": list_installed,
     "show": show_name,
     "init": copy_spec,
@@ -75,5 +78,6 @@ for name, function in {
     "evaluate": evaluate_run,
     "predict": predict_labels,
     "schema": print_schema,
-}.items():
-    app.command(name)(failing.told(function))
+}
+for _name, _function in _COMMANDS.items():
+    app.command(_name)(failing.told(_function))

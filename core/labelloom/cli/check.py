@@ -27,9 +27,10 @@ def check_spec(
     as_json: Json = False,
     allow_local_code: AllowLocalCode = False,
 ) -> None:
-    """Check a spec: names, options, and that every part gets what it needs.
+    """Check that a spec's parts fit together.
 
-    Needs neither data nor torch, unless --dry-run asks for a step. The exit status is 1 if anything is wrong.
+    Names, options, and whether every part gets what it needs. Reads no data and imports no torch, unless --dry-run asks
+    for a step. The exit status is 1 if anything is wrong.
     """
     try:
         plan = _checked(spec, overrides or [], allow_local_code)

@@ -11,11 +11,11 @@ from labelloom.training.dry_run import DryRun, StageStep
 
 def print_dry_run(out: Console, dry: DryRun) -> None:
     """Sizes of corpus and parts, then what a step of each stage made and cost."""
-    out.print()
-    for note in dry.notes:
-        out.print(note)
     splits = ", ".join(f"{name} {number:,}" for name, number in dry.documents.items())
-    out.print(f"\ncorpus  {splits} documents, {dry.labels:,} labels\n")
+    out.print(f"\ncorpus: {splits} documents, {dry.labels:,} labels")
+    for note in dry.notes:
+        out.print(f"  {note}")
+    out.print()
     sizes = table("part", "", "parameters", numbers=["parameters"])
     for part in dry.parts:
         sizes.add_row(part.path, part.component, f"{part.parameters:,}")
@@ -27,10 +27,11 @@ def print_dry_run(out: Console, dry: DryRun) -> None:
 
 
 def _print_stage(out: Console, stage: StageStep) -> None:
-    shapes = table(f"\nstage {stage.name}", "\nadds", "\nshape")
+    shapes = table(f"stage {stage.name}", "adds", "shape")
     for part in stage.shapes:
         for place, (name, shape) in enumerate(part.fields.items()):
             shapes.add_row(part.path if place == 0 else "", name, shape)
+    out.print()
     out.print(shapes)
     losses = ", ".join(f"{name} {value:.4g}" for name, value in stage.losses.items())
     out.print(

@@ -24,11 +24,16 @@ def copy_spec(
         Path | None, typer.Argument(metavar="PATH", help="Where to write it; default <name>.toml in this folder.")
     ] = None,
 ) -> None:
-    """Copy a shipped spec into a file of your own. A file that is there already is never overwritten."""
+    """Copy a shipped spec, to edit.
+
+    A file that is there already is never overwritten.
+    """
     specs = Catalogue().specs()
     if name not in specs:
         close = get_close_matches(name, specs, n=3, cutoff=0.4)
-        raise SpecError("no bundle ships a spec of this name", where=name, suggestions=close or ["labelloom list specs"])
+        raise SpecError(
+            "no bundle ships a spec of this name", where=name, suggestions=close or ["labelloom list specs"]
+        )
     target = path or Path(specs[name].name)
     if target.is_dir():
         target = target / specs[name].name

@@ -24,9 +24,10 @@ def list_installed(
     kind: Annotated[str | None, typer.Argument(metavar="KIND", help=f"One of {', '.join(_CHOICES)}.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Show the installed components, the specs that bundles ship, and the bundles with their state.
+    """Show what is installed.
 
-    A broken bundle is shown with its error and hides nothing else.
+    Components, the specs that bundles ship, and the bundles with their state. A broken bundle is shown with its error
+    and hides nothing else.
     """
     chosen = _CHOICES if kind is None else (_choice(kind),)
     catalogue = Catalogue()
@@ -48,7 +49,9 @@ def list_installed(
     _print_specs(out, specs)
     _print_bundles(out, shown)
     if not components and not specs and not shown:
-        out.print("nothing of that kind is installed" if kind else "no bundle is installed: pip install labelloom-standard")
+        out.print(
+            "nothing of that kind is installed" if kind else "no bundle is installed: pip install labelloom-standard"
+        )
 
 
 def _choice(kind: str) -> str:
@@ -88,9 +91,16 @@ def _print_components(out: Console, components: Sequence[Component]) -> None:
             continue
         rows = table(f"{kind.replace('_', ' ')}s", "needs → gives", "")
         for component in of_kind:
-            rows.add_row(component.name, flow(component.needs, component.gives), component.summary)
+            rows.add_row(component.name, _flow(component), component.summary)
         out.print(rows)
         out.print()
+
+
+def _flow(component: Component) -> str:
+    """What it needs and gives; what only ever trains gives nothing, what else gives nothing has it from its options."""
+    if component.gives or component.kind == "task":
+        return flow(component.needs, component.gives)
+    return "depends on its options"
 
 
 def _print_specs(out: Console, specs: Mapping[str, Path]) -> None:

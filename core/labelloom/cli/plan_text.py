@@ -81,7 +81,10 @@ def _stage(plan: Plan, stage: StagePlan) -> Iterator[tuple[str, str]]:
     settings = stage.settings
     length = f"{settings.steps} steps" if settings.steps else f"{settings.epochs:g} epochs"
     rates = [f"{settings.learning_rate:g}", *(f"{rate:g} for {path}" for path, rate in settings.rates.items())]
-    yield "training", f"{length} of {settings.batch_size} documents a step, rate {', '.join(rates)}, {settings.precision}"
+    yield (
+        "training",
+        f"{length} of {settings.batch_size} documents a step, rate {', '.join(rates)}, {settings.precision}",
+    )
     yield "keeps", _kept(stage)
 
 
@@ -94,7 +97,9 @@ def _loss(task: TaskPlan, several: bool) -> str:
 def _kept(stage: StagePlan) -> str:
     metric = metric_of(stage)
     what = f"the stage's own {metric}" if is_loss(metric) else metric
-    patience = f"; stops after {stage.settings.patience} validations without a better one" if stage.settings.patience else ""
+    patience = (
+        f"; stops after {stage.settings.patience} validations without a better one" if stage.settings.patience else ""
+    )
     kept = f"the weights with the best {what} on validation" if stage.settings.keep == "best" else "the last weights"
     return kept + patience
 

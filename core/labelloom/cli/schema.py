@@ -8,7 +8,9 @@ import typer
 
 
 def print_schema() -> None:
-    """Print a JSON schema of specs, with the options of the installed components, for editors.
+    """Print a JSON schema of specs.
+
+    It has the options of the installed components and is meant for editors.
 
     labelloom schema > spec.schema.json; editors with a TOML plug-in then complete and check a spec whose first line is
     `#:schema ./spec.schema.json`.

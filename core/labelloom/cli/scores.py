@@ -27,14 +27,15 @@ def spread_table(runs: Sequence[Mapping[str, Scores]]) -> Table:
     """The same over several runs with the same columns: mean ± standard deviation of a sample."""
     titles = list(runs[0])
     made = table("", *titles, numbers=titles)
-    keys = [key for key in runs[0][titles[0]] if key != "documents_without_labels"]
-    names = [name for name, _ in rows_of({key: runs[0][titles[0]][key] for key in keys})]
-    for name, key in zip(names, _reading_order(keys), strict=True):
-        cells = []
-        for title in titles:
-            values = [run[title][key] for run in runs]
-            cells.append(f"{statistics.mean(values):.4f} ± {statistics.stdev(values):.4f}")
-        made.add_row(name, *cells)
+    cells: dict[str, list[str]] = {}
+    for title in titles:
+        keys = [key for key in runs[0][title] if key != "documents_without_labels"]
+        means = rows_of({key: statistics.mean(run[title][key] for run in runs) for key in keys})
+        deviations = rows_of({key: statistics.stdev(run[title][key] for run in runs) for key in keys})
+        for (name, mean), (_, deviation) in zip(means, deviations, strict=True):
+            cells.setdefault(name, []).append(f"{mean} ± {deviation}")
+    for name, row in cells.items():
+        made.add_row(name, *row)
     return made
 
 

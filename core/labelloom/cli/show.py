@@ -24,7 +24,10 @@ def show_name(
     ],
     as_json: Json = False,
 ) -> None:
-    """Show what a component needs, gives and can be told, or the text of a shipped spec."""
+    """Show one component or shipped spec.
+
+    Of a component: what it needs and gives, and its options. Of a spec: its text.
+    """
     catalogue = Catalogue()
     specs = catalogue.specs()
     component = _component(name, catalogue, specs)
@@ -42,25 +45,23 @@ def show_name(
     if component:
         _print_component(out, component, options, catalogue)
     if path:
-        out.print(f"{path}\n", style="dim", soft_wrap=True)
-        typer.echo(path.read_text(encoding="utf-8"))
+        out.print("\n" * (component is not None) + name, style="bold", end="")
+        out.print(f"  spec, {path}\n", soft_wrap=True)
+        typer.echo(path.read_text(encoding="utf-8"), nl=False)
 
 
 def _component(name: str, catalogue: Catalogue, specs: dict[str, Path]) -> Component | None:
     """The component called `name`; None if only a spec is. Raises UnknownNameError if nothing is."""
     try:
         return catalogue.component(name)
-    except UnknownNameError:
+    except UnknownNameError as error:
         if name in specs:
             return None
-        known = [*(component.name for component in catalogue.components()), *specs]
-        close = get_close_matches(name, known, n=3, cutoff=0.5)
-        short = name.rpartition("/")[2]
-        close += [other for other in known if other.rpartition("/")[2] == short and other not in close]
+        close = [*get_close_matches(name, specs, n=3, cutoff=0.6), *error.problems[0].suggestions]
         raise UnknownNameError(
             "no installed component or shipped spec is called this",
             where=name,
-            suggestions=[f"labelloom show {other}" for other in close[:3]] or ["labelloom list"],
+            suggestions=list(dict.fromkeys(close))[:3],
         ) from None
 
 

@@ -34,6 +34,7 @@ def make_batch(inputs: Mapping[str, Any], draw: Draw, label_count: int, key: int
         label_mask=mask,
         label_count=label_count,
         is_anchor=torch.arange(count) < draw.anchors,
+        every_label=draw.candidates is None,
         roles=roles,
         role_names=names,
         relation=None if draw.relation is None else torch.from_numpy(draw.relation),

@@ -70,11 +70,15 @@ def use_options(assembly: Assembly, stage: StagePlan | None, plan: Plan) -> None
         assembly.parts[node.path].config = node.config
 
 
-def initialise(assembly: Assembly, corpus: Corpus) -> None:
-    """Start the weights of a fresh run: pretrained ones, label names. Held parts come before their holders."""
+def initialise(assembly: Assembly, corpus: Corpus, paths: Iterable[str] = ("model", "tasks")) -> None:
+    """Start the weights of the parts at or below `paths`: pretrained ones, label names.
+
+    Held parts come before their holders, and the encoder before what reads label names with it.
+    """
     encode = encoder_of_texts(assembly.model, len(corpus.labels))
-    for part in assembly.parts.values():
-        part.initialise(corpus, encode)
+    for place, part in assembly.parts.items():
+        if any(place == path or place.startswith(f"{path}.") for path in paths):
+            part.initialise(corpus, encode)
 
 
 def encoder_of_texts(model: Model, label_count: int) -> Callable[[Sequence[str]], States]:

@@ -44,16 +44,16 @@ class Checker:
 
     def run(self) -> tuple[Plan, list[Problem]]:
         """Check everything; parts that nothing uses are told only when nothing else is wrong."""
-        problems = [problem for node in self.plan.model.nodes for problem in check_held(node)]
+        problems = [problem for node in self.plan.model.nodes for problem in check_held(node, self.catalogue)]
         problems += self._sides()
         problems += self._tasks()
+        inference, unmet = self._inference()
         stages: list[StagePlan] = []
         for stage in self.plan.stages:
-            live, found = self._stage(stage)
+            live, found = self._stage(stage, {problem.where for problem in unmet})
             stages.append(replace(stage, live=frozenset(live)))
             problems += found
-        inference, found = self._inference()
-        problems += found
+        problems += unmet
         probabilities, found = self._probabilities()
         problems += found
         plan = replace(self.plan, stages=tuple(stages), inference=frozenset(inference), probabilities=probabilities)
@@ -61,8 +61,10 @@ class Checker:
 
     # One stage.
 
-    def _stage(self, stage: StagePlan) -> tuple[set[str], list[Problem]]:
+    def _stage(self, stage: StagePlan, told: set[str]) -> tuple[set[str], list[Problem]]:
+        """What is live in a stage, and its problems; `told` are the keys of predictors that cannot run at all."""
         flow = model_flow(stage.model, stage.samplers)
+        stuck = {branch.name for branch in stage.model.branches if branch.predictor.key in told}
         live: set[str] = set()
         problems: list[Problem] = []
         for sampler in stage.samplers:
@@ -70,9 +72,12 @@ class Checker:
         for task in stage.tasks:
             here = flow.at(task.branch)
             chosen, missing = here.choose(task.node)
+            if task.branch in stuck:
+                missing = [need for need in missing if "scores" not in need.alternatives]
             problems += self._unmet(task.node, missing, here, stage, task, flow)
             live |= live_paths(here, chosen)
-        problems += self._unread_draws(stage, live)
+        if not problems and not stuck:
+            problems += self._unread_draws(stage, live)
         problems += self._label_sets(stage, live)
         problems += self._paths(stage)
         return live, problems
@@ -88,14 +93,15 @@ class Checker:
     ) -> Iterator[Problem]:
         there = ", ".join(sorted(name for name in flow.given_by)) or "nothing"
         for need in missing:
+            late = list(self._late(need, flow))
             reasons = [
+                *(late or [f"and nothing here gives it (there: {there})"]),
                 *self._elsewhere(need, task, model),
-                *self._blockers(need, flow, stage.model, stage),
+                *self._blockers(need, flow, stage, {node.path}),
             ]
-            text = f"{node.component.name} needs {need}, and nothing here gives it (there: {there})"
-            if reasons:
-                text += "; " + "; ".join(reasons)
-            yield Problem(node.key, text, tuple(self._suppliers(need, flow)))
+            remedies = self._remedies(need, flow, stage, {node.path})
+            text = f"{node.component.name} needs {need}, {'; '.join(reasons)}"
+            yield Problem(node.key, text, () if late else tuple(dict.fromkeys(remedies)))
 
     def _elsewhere(self, need: Need, task: TaskPlan | None, model: ModelFlow | None) -> Iterator[str]:
         """A task that sees the trunk may want what only the branches have."""
@@ -105,17 +111,37 @@ class Checker:
         if having:
             yield f'the branches {", ".join(having)} give it: say which with branch = "{having[0]}"'
 
-    def _blockers(self, need: Need, flow: Flow, model: ModelPlan, stage: StagePlan) -> Iterator[str]:
-        """Parts of the spec that would give what is needed, and why they do not."""
+    def _late(self, need: Need, flow: Flow) -> Iterator[str]:
+        """What a blocked part needs may come after it: `flow` is what is there at the end."""
+        name = need.choose(flow.given_by)
+        if name is not None:
+            yield f"which {flow.given_by[name].title} gives only after it: put that before"
+
+    def _blockers(self, need: Need, flow: Flow, stage: StagePlan, asked: set[str]) -> Iterator[str]:
+        """Parts of the spec that would give what is needed, and why they do not; each path is entered in `asked`."""
         base = {node.path: node for node in self.plan.model.nodes}
-        for node in model.nodes:
-            if need.choose(node.signature.gives) and node.path in flow.blocked:
-                lacking = ", ".join(str(lack) for lack in flow.blocked[node.path])
-                yield f"{node.title} would give it but lacks {lacking}"
-                for lack in flow.blocked[node.path]:
-                    yield from self._blockers(lack, flow, model, stage)
-            elif need.choose(base[node.path].signature.gives) and not need.choose(node.signature.gives):
+        for node in stage.model.nodes:
+            if node.path in asked:
+                continue
+            name = need.choose(node.signature.gives)
+            if name and node.path in flow.blocked:
+                asked.add(node.path)
+                lacks = flow.blocked[node.path]
+                yield f"{node.title} would give {name} but lacks {', '.join(str(lack) for lack in lacks)}"
+                for lack in lacks:
+                    yield from self._late(lack, flow)
+                    yield from self._blockers(lack, flow, stage, asked)
+            elif need.choose(base[node.path].signature.gives) and not name:
                 yield f"{node.title} gives it, but not under the options of stage {stage.name!r}"
+
+    def _remedies(self, need: Need, flow: Flow, stage: StagePlan, asked: set[str]) -> Iterator[str]:
+        """What would give what is needed: first what parts of the spec lack that would give it, then other parts."""
+        for node in stage.model.nodes:
+            if node.path not in asked and node.path in flow.blocked and need.choose(node.signature.gives):
+                asked.add(node.path)
+                for lack in flow.blocked[node.path]:
+                    yield from self._remedies(lack, flow, stage, asked)
+        yield from self._suppliers(need, flow)
 
     def _suppliers(self, need: Need, flow: Flow) -> Iterator[str]:
         """Installed components that give what is needed, those that could run here first."""
@@ -150,8 +176,13 @@ class Checker:
                     f"{sampler.component.name} draws {names}, which nothing in this stage reads",
                     tuple(self._readers(unread[0])) or (f"remove {sampler.component.name}",),
                 )
-            elif unread and "given" in unread:
-                yield Problem(sampler.key, f"{sampler.component.name} reveals labels that nothing in this stage reads")
+            elif lost := sorted(set(unread) & {"given", "relation"}):
+                names = ", ".join(lost)
+                yield Problem(
+                    sampler.key,
+                    f"{sampler.component.name} draws {names}, which nothing in this stage reads",
+                    tuple(self._readers(lost[0])),
+                )
 
     def _readers(self, draw: str) -> Iterator[str]:
         for component in self.catalogue.components():
@@ -190,14 +221,13 @@ class Checker:
 
     def _sides(self) -> Iterator[Problem]:
         """A document side must not depend on which labels are under consideration."""
-        for top in self.plan.model.nodes:
-            for node in top.walk():
-                if node.signature.labels == "all" or node.component.kind == "encoder":
-                    continue
-                axes = {**node.component.axes, **node.signature.axes}
+        nodes = [node for top in self.plan.model.nodes for node in top.walk()]
+        axes = {name: own for node in nodes for name, own in {**node.component.axes, **node.signature.axes}.items()}
+        for node in nodes:
+            if node.signature.labels != "all" and node.component.kind != "encoder":
                 takes = [n for need in node.signature.needs for n in Need.parse(need).alternatives if not is_draw(n)]
                 makes = sorted(n for n in node.signature.gives if side(n, axes) == "document")
-                from_labels = sorted(n for n in takes if n in ("labels", "label_table", "scores"))
+                from_labels = sorted(n for n in takes if side(n, axes) == "label")
                 if makes and from_labels:
                     yield Problem(
                         node.key,
@@ -266,8 +296,13 @@ class Checker:
 
     def _unused(self, plan: Plan) -> Iterator[Problem]:
         used = set().union(*(stage.live for stage in plan.stages))
+        last = plan.stages[-1]
+        flow = model_flow(last.model, last.samplers)
         for node in plan.model.nodes:
-            if node.path not in used:
+            blocked = next((here for here in flow.branches.values() if node.path in here.blocked), None)
+            if node.path not in used and blocked:
+                yield from self._unmet(node, blocked.blocked[node.path], blocked, last)
+            elif node.path not in used:
                 gives = ", ".join(sorted(node.signature.gives)) or "nothing"
                 yield Problem(
                     node.key,
@@ -276,7 +311,7 @@ class Checker:
                 )
 
 
-def check_held(node: Node) -> Iterator[Problem]:
+def check_held(node: Node, catalogue: Catalogue) -> Iterator[Problem]:
     """Whether the parts that `node` holds get from it what they need and give what it relies on."""
     for below, part in node.held.items():
         promise = node.signature.holds.get(below)
@@ -293,8 +328,13 @@ def check_held(node: Node) -> Iterator[Problem]:
                 part.key,
                 f"{node.component.name} needs {name} from the part that it holds here, and {part.component.name} "
                 f"gives {gives}",
+                tuple(
+                    f'use = "{component.name}" gives {name}'
+                    for component in catalogue.suppliers(name)
+                    if component.kind == part.component.kind
+                ),
             )
-        yield from check_held(part)
+        yield from check_held(part, catalogue)
 
 
 def _names(node: Node) -> Iterator[str]:

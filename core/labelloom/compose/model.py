@@ -70,7 +70,7 @@ class Model(nn.Module):
         """
         count = batch.label_count
         every = torch.arange(count, device=batch.rows.device)
-        batch = batch.with_labels(every[None])
+        batch = batch.with_every_label()
         if count <= chunk:
             return best(self(batch).float(), every.expand(len(batch), -1), k)
         once, rest = self._split()
@@ -146,6 +146,8 @@ class Assembly(nn.Module):
 def best(scores: Tensor, labels: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """The k highest of `scores` (B, C) with their `labels` (B, C), best first; equal ones stand as they came."""
     k = min(k, scores.shape[1])
+    # NaN compares with nothing; as infinity it comes first, where whoever asked refuses it.
+    scores = scores.nan_to_num(torch.inf, torch.inf, -torch.inf)
     edge = scores.topk(k, dim=1).values[:, -1:]
     above, level = scores > edge, scores == edge
     keep = above | (level & (level.cumsum(1) <= k - above.sum(1, keepdim=True)))

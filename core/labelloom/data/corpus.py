@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -85,6 +85,16 @@ def load_corpus(settings: DataSettings) -> Corpus:
 
     Raises DataError with every problem that makes the source unusable, each at its file and line.
     """
+    whole = load_uncut(settings)
+    splits = dict(whole.splits)
+    notes = whole.notes + _cut_missing(splits, settings, cache_folder() / "cuts")
+    notes += unseen_label_notes(whole.labels, {name: split.label_sets for name, split in splits.items()})
+    digest = digest_of(whole.digest, [split.digest for split in splits.values()])
+    return replace(whole, splits=splits, notes=notes, digest=digest)
+
+
+def load_uncut(settings: DataSettings) -> Corpus:
+    """The same as its source has it: nothing is cut from train, so validation and test may both be missing."""
     source = find_source(settings)
     cache = cache_folder()
     names = [split.name for split in source.splits]
@@ -98,9 +108,6 @@ def load_corpus(settings: DataSettings) -> Corpus:
     notes = [*source.notes, *notes]
     if settings.limit is not None:
         notes.append(f"limit: at most the first {documents(settings.limit)} of each split are used")
-    notes += _cut_missing(splits, settings, cache / "cuts")
-    notes += unseen_label_notes(labels, {name: split.label_sets for name, split in splits.items()})
-    digest = digest_of(digest, [split.digest for split in splits.values()])
     return Corpus(source.name, labels, splits, notes, digest, cache / "statistics")
 
 

@@ -23,6 +23,7 @@ class Batch:
     label_ids   (1 or B, C) int64: every label, a shared subset, or each document's own
     label_mask  (1 or B, C) bool: False where `label_ids` is padding
     label_count L, the size of the label set
+    every_label whether `label_ids` is every label in order, (1, L): parts may then skip the look-up
     is_anchor   (B,) bool: rows that stand for themselves; samplers added the others, which count in no label loss
     roles       (B,) int64 index into `role_names`, or None: target, candidate, anchor, negative ...
     relation    (B, B) int8 or None: to row i, row j is a positive (+1), a negative (-1) or nothing (0)
@@ -37,6 +38,7 @@ class Batch:
     label_mask: Tensor
     label_count: int
     is_anchor: Tensor
+    every_label: bool = False
     roles: Tensor | None = None
     role_names: tuple[str, ...] = ()
     relation: Tensor | None = None
@@ -45,11 +47,6 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.rows)
-
-    @property
-    def every_label(self) -> bool:
-        """Whether all L labels are under consideration, in their own order."""
-        return self.label_ids.shape == (1, self.label_count)
 
     @cached_property
     def visible(self) -> Tensor:
@@ -103,7 +100,13 @@ class Batch:
 
     def with_labels(self, label_ids: Tensor) -> Batch:
         """The batch with other labels under consideration: (1 or B, C) int64 without padding."""
-        return replace(self, label_ids=label_ids, label_mask=torch.ones_like(label_ids, dtype=torch.bool))
+        mask = torch.ones_like(label_ids, dtype=torch.bool)
+        return replace(self, label_ids=label_ids, label_mask=mask, every_label=False)
+
+    def with_every_label(self) -> Batch:
+        """The batch with all L labels under consideration, in order."""
+        ids = torch.arange(self.label_count, device=self.rows.device)[None]
+        return replace(self, label_ids=ids, label_mask=torch.ones_like(ids, dtype=torch.bool), every_label=True)
 
     def noise(self, n: int, *streams: object) -> Tensor:
         """(B, n) float32, uniform in [0, 1): a hash of seed, stage, step, `streams`, row and copy.

@@ -18,7 +18,8 @@ from labelloom.interfaces import Assets, Files
 def save_assets(assets: Mapping[str, Assets], folder: Path) -> None:
     """Write the assets of every part below `folder`: values.json, arrays.safetensors, files/<path>/<name>/.
 
-    The folder is filled beside and renamed. Raises BundleError for a value that none of these can hold.
+    The folder is filled beside and renamed; one that is there is replaced. Raises BundleError for a value that none
+    of these can hold.
     """
     beside = folder.with_name(folder.name + ".partial")
     shutil.rmtree(beside, ignore_errors=True)
@@ -40,6 +41,7 @@ def save_assets(assets: Mapping[str, Assets], folder: Path) -> None:
     except (TypeError, ValueError) as error:
         raise BundleError(f"a component prepared something that JSON cannot hold: {error}") from error
     save_file(arrays, str(beside / "arrays.safetensors"))
+    shutil.rmtree(folder, ignore_errors=True)
     beside.replace(folder)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from labelloom.bundles import Catalogue
-from labelloom.compose.build import build
+from labelloom.compose.build import build, use_options
 from labelloom.compose.check import check
 from labelloom.compose.model import Assembly
 from labelloom.compose.plan import Plan
@@ -26,8 +26,6 @@ from labelloom.runs.assets import load_assets
 from labelloom.runs.folder import RunFolder, load_weights
 from labelloom.runs.scoring import rank_columns, rank_split
 from labelloom.spec import read_spec
-
-_TEXTS_AT_ONCE = 256
 
 
 @dataclass(frozen=True)
@@ -66,12 +64,15 @@ class Classifier:
         """
         return list(self.stream(texts, top_k))
 
-    def stream(self, texts: Iterable[str], top_k: int | None = None) -> Iterator[list[LabelScore]]:
-        """The same for any number of texts, as they come."""
+    def stream(self, texts: Iterable[str], top_k: int | None = None, at_once: int = 256) -> Iterator[list[LabelScore]]:
+        """The same for any number of texts, as they come.
+
+        `at_once` texts are read before they are answered: more are faster, 1 answers each text before the next is read.
+        """
         if top_k is not None and top_k < 1:
             raise ValueError(f"top_k must be at least 1, not {top_k}")
         waiting = iter(texts)
-        while chunk := list(islice(waiting, _TEXTS_AT_ONCE)):
+        while chunk := list(islice(waiting, at_once)):
             yield from self._answers(self.rank(chunk), top_k)
 
     def rank(self, texts: Sequence[str]) -> Ranking:
@@ -131,6 +132,7 @@ def load(run: str | Path, *, allow_local_code: bool = False, device: str | None 
     labels = folder.read_labels()
     assembly = build(plan, labels, load_assets(folder.assets))
     load_weights(assembly, folder.model)
+    use_options(assembly, None, plan)
     assembly.eval()
     chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
     return Classifier(plan, assembly, labels, folder.read_decision()).to(chosen)

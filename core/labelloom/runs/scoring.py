@@ -13,6 +13,7 @@ from labelloom.data.batching import evaluation_batches
 from labelloom.data.cache import cache_folder
 from labelloom.data.columns import Columns, tokenised
 from labelloom.data.corpus import Split
+from labelloom.errors import RunError
 from labelloom.evaluation.ranking import Ranking
 
 RankedBatch = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -52,7 +53,7 @@ def ranked_batches(
 ) -> Iterator[RankedBatch]:
     """One ranked batch after the other, documents of like length together; every `world`-th one from `rank` on.
 
-    The model is put in eval mode meanwhile.
+    The model is put in eval mode meanwhile. Raises RunError when a score is NaN or infinite upwards.
     """
     device = next(model.parameters()).device
     reader = model.encoder.reader
@@ -65,6 +66,12 @@ def ranked_batches(
             batch = make_batch(inputs, plain_draw(len(rows)), label_count).to(device)
             with torch.inference_mode():
                 ids, values = model.rank(batch, depth)
-            yield rows, ids.cpu().numpy(), values.float().cpu().numpy()
+            scores = values.float().cpu().numpy()
+            if not (scores < np.inf).all():
+                raise RunError(
+                    f"the model's scores of {int((~(scores < np.inf)).any(1).sum())} documents are not finite",
+                    suggestions=["train it anew with a lower training.learning_rate"],
+                )
+            yield rows, ids.cpu().numpy(), scores
     finally:
         model.train(training)

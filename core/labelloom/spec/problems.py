@@ -41,7 +41,8 @@ def _problem(item: Mapping[str, Any], model: type[BaseModel], prefix: str, besid
         return Problem(where, f"must be a list, not {_shown(got)}", suggestions)
     if item["type"] == "value_error":
         return Problem(where, item["msg"].removeprefix("Value error, "))
-    return Problem(where, f"{item['msg'][0].lower()}{item['msg'][1:]}, not {_shown(got)}")
+    message = f"{item['msg'][0].lower()}{item['msg'][1:]}"
+    return Problem(where, message if item["type"] in ("too_short", "too_long") else f"{message}, not {_shown(got)}")
 
 
 def _shown(value: object) -> str:

@@ -56,10 +56,10 @@ def spec_to_toml(spec: Spec) -> str:
     """The resolved spec as TOML; reading it gives an equal spec."""
     import tomli_w
 
-    dumped = spec.model_dump(mode="json")
+    dumped = spec.model_dump()
     for stage, table in zip(spec.stages, dumped["stages"], strict=True):
         if stage.training is not None:  # with its defaults written out it would override `[training]`
-            table["training"] = stage.training.model_dump(mode="json", exclude_unset=True)
+            table["training"] = stage.training.model_dump(exclude_unset=True)
     return tomli_w.dumps(_without_none(dumped))
 
 
@@ -68,7 +68,7 @@ def _without_none(value: Any) -> Any:
     if isinstance(value, dict):
         kept = {key: _without_none(item) for key, item in value.items() if item is not None}
         return {**kept, "clip_norm": "none"} if "clip_norm" in value and value["clip_norm"] is None else kept
-    if isinstance(value, list):
+    if isinstance(value, (list, tuple)):
         return [_without_none(item) for item in value]
     return value
 

@@ -14,7 +14,7 @@ class TrainingSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    epochs: float = Field(10, gt=0, description="Passes over the training documents; ignored when `steps` is given.")
+    epochs: float = Field(10.0, gt=0, description="Passes over the training documents; ignored when `steps` is given.")
     steps: int | None = Field(None, gt=0, description="Optimiser steps, instead of epochs.")
     batch_size: int = Field(
         32, gt=0, description="Documents in one optimiser step, over all processes; rows that samplers add come on top."

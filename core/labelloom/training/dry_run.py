@@ -23,8 +23,8 @@ from labelloom.interfaces import States
 from labelloom.interfaces.noise import stable_key
 from labelloom.runs.scoring import rank_columns
 from labelloom.training.feed import Feed
-from labelloom.training.loop import make_accelerator
 from labelloom.training.optimiser import make_optimiser
+from labelloom.training.processes import make_accelerator
 from labelloom.training.stage import StageModule
 from labelloom.training.step import gradients
 

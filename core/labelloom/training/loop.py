@@ -44,7 +44,8 @@ _DRY_DOCUMENTS = 8
 
 @dataclass
 class Job:
-    """All that training one seed of one spec works with."""
+    """All that training one seed of one spec works with; `began` is the monotonic time at which it would have begun,
+    had it never been interrupted."""
 
     plan: Plan
     corpus: Corpus
@@ -55,6 +56,7 @@ class Job:
     history: History
     reporter: Reporter
     interrupt: Interrupt
+    began: float
 
     @property
     def seed(self) -> int:
@@ -85,8 +87,9 @@ def train_stage(job: Job, number: int, progress: Progress, saved: Mapping[str, t
     if progress.step == 0 and stage.reset:
         torch.manual_seed(stable_key(key, "reset"))
         fresh = build(job.plan, job.corpus.labels, job.assets)
-        initialise(fresh, job.corpus)
         module.reset(fresh)
+        # With the encoder as it is trained so far, unless that is reset too.
+        initialise(job.assembly, job.corpus, stage.reset)
     module.freeze()
     module.train()
     torch.manual_seed(stable_key(key, "dry"))
@@ -96,12 +99,6 @@ def train_stage(job: Job, number: int, progress: Progress, saved: Mapping[str, t
     named = {name: weight for name, weight in job.assembly.named_parameters() if weight.requires_grad}
     names = {id(weight): name for name, weight in named.items()}
     trained = list(named.values())
-    if not trained:
-        raise TrainingError(
-            f"nothing trains in stage {stage.name!r}: every weight that its losses reach is frozen",
-            where=f"{stage.key}.freeze".lstrip("."),
-            suggestions=["freeze less, or remove the stage"],
-        )
     optimiser = make_optimiser(job.assembly, settings)
     restore_optimiser(optimiser, saved, named)
     wrapped, stepper = accelerator.prepare(module, optimiser)
@@ -122,6 +119,7 @@ def train_stage(job: Job, number: int, progress: Progress, saved: Mapping[str, t
             raise not_finite("a weight is", f"after step {progress.step}")
         if main:
             progress.history = job.history.size
+            progress.seconds = time.monotonic() - job.began
             job.history.flush()
             job.checkpoints.save(progress, job.assembly, optimiser_tensors(optimiser, names))
         accelerator.wait_for_everyone()
@@ -181,7 +179,8 @@ def train_stage(job: Job, number: int, progress: Progress, saved: Mapping[str, t
     optimiser.state.clear()
     save()
     use_options(job.assembly, None, job.plan)
-    accelerator.free_memory()
+    if accelerator.device.type != "cpu" or accelerator.num_processes > 1:
+        accelerator.free_memory()  # it collects garbage, which takes a third of a second
 
 
 def _feed(job: Job, stage: StagePlan, split: Split, key: int, accelerator: Accelerator) -> Feed:

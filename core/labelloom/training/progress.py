@@ -81,7 +81,8 @@ class Shown:
     def step(self, loss: float, documents_per_second: float) -> None:
         """Move the bar on."""
         self._done += 1
-        rate = f"{documents_per_second:.3g} documents/s"
+        decimals = 0 if documents_per_second >= 10 else 1
+        rate = f"{documents_per_second:,.{decimals}f} documents/s"
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, advance=1, loss=f"{loss:.4g}", rate=rate)
         elif time.monotonic() - self._said > 10:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from labelloom.compose.model import Assembly
 from labelloom.compose.plan import StagePlan
+from labelloom.errors import TrainingError
 from labelloom.interfaces import Batch, Targets
 
 
@@ -53,7 +54,10 @@ class StageModule(nn.Module):
             module.requires_grad_(False)
 
     def keep_reached(self, batch: Batch, targets: Targets) -> list[str]:
-        """Take the gradient off the weights that no loss of this batch reaches; their names. Nothing else changes."""
+        """Take the gradient off the weights that no loss of this batch reaches; their names. Nothing else changes.
+
+        Raises TrainingError when no weight is left to train.
+        """
         weights = {name: weight for name, weight in self.assembly.named_parameters() if weight.requires_grad}
         # Around the backward pass too, which would find the buffers that it rests on changed.
         with buffers_kept(self):
@@ -64,6 +68,12 @@ class StageModule(nn.Module):
         for name in unreached:
             weights[name].requires_grad_(False)
         self.assembly.zero_grad(set_to_none=True)
+        if len(unreached) == len(weights):
+            raise TrainingError(
+                f"nothing trains in stage {self.stage.name!r}: every weight that its losses reach is frozen",
+                where=f"{self.stage.key}.freeze".lstrip("."),
+                suggestions=["freeze less, or remove the stage"],
+            )
         return unreached
 
     def reset(self, fresh: Assembly) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate import PartialState
 
 from labelloom.bundles import Catalogue
 from labelloom.compose.build import build, initialise, prepare, use_options
@@ -84,18 +85,15 @@ def train(
         metric_of(stage)
         make_accelerator(stage.settings)
     run = RunFolder(Path(output).absolute() / read.name / str(read.seed))
-    if state.is_main_process:
-        if run.spec.exists():
-            again = "evaluate" if run.finished else "train --resume"
-            raise RunError(
-                "this run is there already, and runs are never overwritten",
-                where=str(run.path),
-                suggestions=[f"labelloom {again} {run.path}", "--seed, --output or --set name=... for a new one"],
-            )
-        run.path.mkdir(parents=True, exist_ok=True)
-        replace_file(run.spec, lambda beside: beside.write_text(spec_to_toml(resolved(plan)), encoding="utf-8"))
+    if state.is_main_process and any(path.exists() for path in (run.spec, run.checkpoints, run.model)):
+        again = "evaluate" if run.finished else "train --resume"
+        raise RunError(
+            "this run is there already, and runs are never overwritten",
+            where=str(run.path),
+            suggestions=[f"labelloom {again} {run.path}", "--seed, --output or --set name=... for a new one"],
+        )
     state.wait_for_everyone()
-    return _train(plan, run, reporter or Silent())
+    return _train(plan, run, reporter or Silent(), fresh=True)
 
 
 def resume(path: str | Path, *, allow_local_code: bool = False, reporter: Reporter | None = None) -> Run:
@@ -110,10 +108,10 @@ def resume(path: str | Path, *, allow_local_code: bool = False, reporter: Report
         Checkpoints(run.checkpoints).clear()
         return Run(run.path, run.read_metrics())
     spec, folder = read_spec(run.spec)
-    return _train(check(spec, folder, Catalogue(), allow_local_code), run, reporter or Silent())
+    return _train(check(spec, folder, Catalogue(), allow_local_code), run, reporter or Silent(), fresh=False)
 
 
-def _train(plan: Plan, run: RunFolder, reporter: Reporter) -> Run:
+def _train(plan: Plan, run: RunFolder, reporter: Reporter, fresh: bool) -> Run:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     began = time.monotonic()
     state = process_state()
@@ -124,7 +122,7 @@ def _train(plan: Plan, run: RunFolder, reporter: Reporter) -> Run:
     for note in corpus.notes:
         reporter.say(note)
     with state.main_process_first():
-        if not run.assets.is_dir():
+        if fresh and state.is_main_process:
             replace_file(run.labels, lambda beside: beside.write_text(corpus.labels.to_json(), encoding="utf-8"))
             save_assets(prepare(plan, corpus), run.assets)
     _same_labels(run, corpus)
@@ -135,35 +133,38 @@ def _train(plan: Plan, run: RunFolder, reporter: Reporter) -> Run:
 
     checkpoints = Checkpoints(run.checkpoints)
     history = History(run.history if state.is_main_process else None)
-    progress, saved = Progress(), dict[str, torch.Tensor]()
+    progress, saved = Progress(corpus=corpus.digest), dict[str, torch.Tensor]()
     latest = checkpoints.latest()
-    if latest is not None:
+    if latest is None:
+        initialise(assembly, corpus)
+    else:
         progress, saved = checkpoints.load(latest, assembly)
         _same_corpus(progress, run, corpus)
-        reporter.say(f"resuming after step {progress.step} of stage {progress.stage + 1} of {len(plan.stages)}")
-    else:
-        initialise(assembly, corpus)
-        progress.corpus = corpus.digest
+        begun = [stage.name for stage in plan.stages[: progress.stage + 1]]
+        reporter.say(f"resuming after step {progress.step} of stage {begun[-1]!r} ({len(begun)} of {len(plan.stages)})")
+    if fresh and state.is_main_process:
+        # The last thing before training: whatever could not be read or built until here leaves no run behind.
+        replace_file(run.spec, lambda beside: beside.write_text(spec_to_toml(resolved(plan)), encoding="utf-8"))
     history.cut(progress.history)
+    began -= progress.seconds
     with Interrupt() as interrupt:
-        job = Job(plan, corpus, assets, assembly, run, checkpoints, history, reporter, interrupt)
+        job = Job(plan, corpus, assets, assembly, run, checkpoints, history, reporter, interrupt, began)
         while progress.stage < len(plan.stages):
             train_stage(job, progress.stage, progress, saved)
             saved = {}
-    progress.seconds += time.monotonic() - began
-    _finish(job, progress.seconds, state.is_main_process)
+    _finish(job, state)
     state.wait_for_everyone()
     return Run(run.path, run.read_metrics())
 
 
-def _finish(job: Job, seconds: float, writes: bool) -> None:
+def _finish(job: Job, state: PartialState) -> None:
     """Fit the decision rule on validation, score every split in full precision, write the run's results.
 
     All processes share the scoring; one of them writes.
     """
     run, corpus, plan = job.folder, job.corpus, job.plan
     use_options(job.assembly, None, plan)
-    job.assembly.eval()
+    job.assembly.to(state.device).eval()
 
     def rank(split: Split) -> Ranking:
         columns = tokenised(split, job.assembly.model.encoder.reader, cache_folder())
@@ -183,8 +184,8 @@ def _finish(job: Job, seconds: float, writes: bool) -> None:
             metrics[f"{split.name}_at_0.5"] = evaluate(split.label_sets, half.decide(ranking), ranking)
     metrics["documents"] = {split.name: len(split) for split in corpus.splits.values()}
     metrics["parameters"] = sum(weight.numel() for weight in job.assembly.model.parameters())
-    metrics["seconds"] = round(seconds, 1)
-    if not writes:
+    metrics["seconds"] = round(time.monotonic() - job.began, 1)
+    if not state.is_main_process:
         return
     save_weights(job.assembly, run.model)
     replace_file(run.decision, lambda beside: beside.write_text(decision.to_json(), encoding="utf-8"))

@@ -36,11 +36,8 @@ class LabelQuery(LabelModule):
         """`states` with labels."""
         tokens, mask = states.first("tokens"), states.first("token_mask")
         table = states.first("label_table")(batch.label_ids)  # (1 or B, C, K)
-        query, key, value = (
-            self._split(self.query(table)),
-            self._split(self.key(tokens)),
-            self._split(self.value(tokens)),
-        )
+        query = self._split(self.query(table))  # (1 or B, heads, C, width / heads)
+        key, value = self._split(self.key(tokens)), self._split(self.value(tokens))  # (B, heads, T, width / heads)
         scores = query @ key.mT * query.shape[-1] ** -0.5  # (B, heads, C, T)
         found = attend(scores, value, mask[:, None]).transpose(1, 2).flatten(2)  # (B, C, width)
         return states.add(labels=self.norm(self.residual(table) + self.dropout(self.out(found))))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
+import transformers
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModel
+from transformers import CONFIG_MAPPING, AutoConfig, AutoModel
 from transformers.utils import logging
 
 from labelloom.errors import SpecError
@@ -20,9 +22,15 @@ from labelloom.interfaces import Files
 def build_language_model(files: Files, attention: Literal["auto", "sdpa", "eager"], dropout: float | None) -> Any:
     """The model whose configuration is among `files`, with fresh fp32 weights and without the pooler that BERTs carry.
 
-    `dropout` replaces every dropout rate of its configuration. Raises ValueError when the architecture is code
-    of the hub, cannot encode a text by itself, or has no dropout to set.
+    `dropout` replaces every dropout rate of its configuration. Raises ValueError when `transformers` lacks the
+    architecture, or it cannot encode a text by itself, or has no dropout to set.
     """
+    kind = json.loads((files.root / "config.json").read_text(encoding="utf-8")).get("model_type")
+    if kind not in CONFIG_MAPPING:
+        raise ValueError(
+            f"transformers {transformers.__version__} has no model of the type {kind!r}, and code from the hub is "
+            "never run: upgrade transformers, or name another model"
+        )
     config = AutoConfig.from_pretrained(files.root, local_files_only=True, trust_remote_code=False)
     if config.is_encoder_decoder:
         raise ValueError(f"{config.model_type} is an encoder with a decoder; name a model that is an encoder alone")

@@ -50,7 +50,7 @@ def make_batch(labels: LabelSpace) -> Callable[..., Batch]:
             label_ids=label_ids,
             label_mask=torch.ones_like(label_ids, dtype=torch.bool) if mask is None else torch.as_tensor(mask),
             label_count=len(labels),
-            **{"is_anchor": torch.ones(count, dtype=torch.bool), **fields},
+            **{"is_anchor": torch.ones(count, dtype=torch.bool), "every_label": ids is None, **fields},
         )
 
     return make

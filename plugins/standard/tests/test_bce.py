@@ -93,7 +93,7 @@ def test_where_nothing_counts_the_loss_is_nought_of_nothing(
     scores = torch.full((3, 5), torch.inf, requires_grad=True)
     batch = make_batch(3, is_anchor=torch.zeros(3, dtype=torch.bool))
     loss = run(make_context, scores, batch, reduction=reduction)
-    assert (float(loss.total), float(loss.count)) == (0.0, 0.0)
+    assert (loss.total.item(), loss.count.item()) == (0.0, 0.0)
     loss.total.backward()
     assert scores.grad is not None
     assert scores.grad.eq(0).all()

@@ -35,7 +35,7 @@ def test_random_vectors_have_length_one_on_average(make_context: Any) -> None:
     torch.manual_seed(0)
     context = Context("x", {}, LabelSpace(*[tuple(map(str, range(500)))] * 2))
     lengths = LabelTable(LabelTableConfig(width=64), context).vectors.weight.norm(dim=1)
-    assert abs(float(lengths.mean()) - 1) < 0.02
+    assert abs(lengths.mean().item() - 1) < 0.02
 
 
 def word_states(width: int) -> Callable[[Sequence[str]], States]:

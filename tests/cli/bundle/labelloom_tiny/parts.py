@@ -7,11 +7,21 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from labelloom_tiny.config import BagConfig, BCEConfig, OuterConfig
 from torch import nn
 
 from labelloom import Batch, Context, Corpus, Encoder, LabelModule, Loss, Predictor, Sampler, States, Targets, Task
-from labelloom.interfaces import Assets, Draw, LabelledRows, Reader, Rng, masked_mean, masked_softmax, pad, stable_digest
+from labelloom.interfaces import (
+    Assets,
+    Draw,
+    LabelledRows,
+    Reader,
+    Rng,
+    masked_mean,
+    masked_softmax,
+    pad,
+    stable_digest,
+)
+from labelloom_tiny.config import BagConfig, BCEConfig, OuterConfig
 
 
 class BagReader(Reader):

@@ -1,0 +1,77 @@
+"""`labelloom predict`: labels for texts, as they come."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from labelloom.cli.options import AllowLocalCode
+
+if TYPE_CHECKING:
+    from labelloom.cli.documents import Document
+    from labelloom.runs.classifier import LabelScore
+
+_AT_ONCE = 256
+_FORMATS = ("auto", "lines", "jsonl", "csv")
+
+
+def predict_labels(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of one seed: runs/<name>/<seed>.")],
+    file: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="What to read; - or nothing for standard input.")
+    ] = None,
+    top_k: Annotated[
+        int | None, typer.Option("--top-k", min=1, help="Give the K best labels, instead of those the run decides for.")
+    ] = None,
+    form: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            metavar="|".join(_FORMATS),
+            help="auto goes by the file's name: .jsonl, .csv, .txt, also with .gz; without a telling name it is jsonl "
+            "where the first line starts with {, and lines elsewhere.",
+        ),
+    ] = "auto",
+    text_field: Annotated[
+        str, typer.Option("--text-field", metavar="NAME", help="The JSON field or CSV column that holds the text.")
+    ] = "text",
+    batch_size: Annotated[
+        int, typer.Option("--batch-size", min=1, help="Documents that go through the model at once.")
+    ] = 32,
+    allow_local_code: AllowLocalCode = False,
+) -> None:
+    """Label texts, as they come.
+
+    Prints a line for each: {"id": …, "labels": [{"label", "name", "score"}, …]}, the best label first.
+
+    Lines: every line is a text, an empty line an empty one. JSON lines: objects with "text" and optionally "id"; blank
+    lines are skipped. CSV: a header names the columns, "text" and optionally "id". A document without an id gets the
+    number of its line. Answers are printed as soon as texts come.
+    """
+    if form not in _FORMATS:
+        raise typer.BadParameter(f"{form!r} is not one of {', '.join(_FORMATS)}.", param_hint="--format")
+
+    from labelloom.cli.documents import chunks, format_of, opened
+    from labelloom.runs.classifier import load
+
+    classifier = load(run, allow_local_code=allow_local_code)
+    classifier.batch_size = batch_size
+    with opened(file) as lines:
+        if lines.place == "standard input" and sys.stdin.isatty():
+            typer.echo("type a text a line; Ctrl-D ends", err=True)
+        chosen = format_of(file, lines) if form == "auto" else form
+        for chunk in chunks(lines, chosen, text_field, _AT_ONCE):
+            answers = classifier.predict([document.text for document in chunk], top_k)
+            for document, labels in zip(chunk, answers, strict=True):
+                sys.stdout.write(_line(document, labels))
+            sys.stdout.flush()
+
+
+def _line(document: Document, labels: list[LabelScore]) -> str:
+    # Six digits: what is beyond depends on which other documents a text shares its batch with.
+    answers = [{"label": label.label, "name": label.name, "score": float(f"{label.score:.6g}")} for label in labels]
+    return json.dumps({"id": document.id, "labels": answers}, ensure_ascii=False, allow_nan=False) + "\n"
