@@ -124,7 +124,12 @@ def pretrained(name: str, encoder: Table) -> Case:
 
 def _cl_mil() -> Case:
     fine = {"name": "fine", "label_modules": [{**CROSS, "pooling": "max"}], "predictor": LINEAR, "share": 0.5}
-    coarse = {"name": "coarse", "label_modules": [{"use": "clmil/dilated-gated-cnn"}], "predictor": LINEAR, "share": 0.5}
+    coarse = {
+        "name": "coarse",
+        "label_modules": [{"use": "clmil/dilated-gated-cnn"}],
+        "predictor": LINEAR,
+        "share": 0.5,
+    }
     model = {"encoder": JOINT, "branches": [fine, coarse]}
     classify = [
         {**BCE, "name": "fine-loss", "branch": "fine"},
@@ -135,7 +140,9 @@ def _cl_mil() -> Case:
         stage("contrast", [INFO_NCE], [CONTRAST], options={ENCODER: {"text_alone": True}}),
         stage("classify", classify),
     )
-    branches = {f"model.branches.{name}.{part}" for name in ("fine", "coarse") for part in ("label_modules.0", "predictor")}
+    branches = {
+        f"model.branches.{name}.{part}" for name in ("fine", "coarse") for part in ("label_modules.0", "predictor")
+    }
     trains = {"contrast": {ENCODER}, "classify": {ENCODER, "tasks.clrl", *branches}}
     return Case(spec("cl-mil", model, *stages), trains, every_label=True)
 
@@ -165,18 +172,28 @@ def _contrast_before_lw_lstm() -> Case:
 
 
 def _two_branches() -> Case:
-    seen = {"name": "seen", "label_modules": [{"use": "standard/label-attention"}], "predictor": LABEL_LINEAR, "share": 0.7}
-    coarse = {"name": "coarse", "label_modules": [{"use": "clmil/dilated-gated-cnn"}], "predictor": LINEAR, "share": 0.3}
+    seen = {
+        "name": "seen",
+        "label_modules": [{"use": "standard/label-attention"}],
+        "predictor": LABEL_LINEAR,
+        "share": 0.7,
+    }
+    coarse = {
+        "name": "coarse",
+        "label_modules": [{"use": "clmil/dilated-gated-cnn"}],
+        "predictor": LINEAR,
+        "share": 0.3,
+    }
     tasks = [
         {**BCE, "name": "seen-loss", "branch": "seen"},
         {**BCE, "name": "coarse-loss", "branch": "coarse"},
         {**PLCP, "branch": "seen"},
     ]
-    branches = {f"model.branches.{name}.{part}" for name in ("seen", "coarse") for part in ("label_modules.0", "predictor")}
+    branches = {
+        f"model.branches.{name}.{part}" for name in ("seen", "coarse") for part in ("label_modules.0", "predictor")
+    }
     model = {"encoder": BERT, "branches": [seen, coarse]}
-    return Case(
-        spec("two-branches", model, stage("main", tasks)), {"main": {ENCODER, "tasks.plcp", *branches}}
-    )
+    return Case(spec("two-branches", model, stage("main", tasks)), {"main": {ENCODER, "tasks.plcp", *branches}})
 
 
 def _reset_and_frozen_twin() -> Case:
@@ -210,9 +227,7 @@ CASES = [
     simple("maacf-of-bilstms", _TWO_BILSTMS, NCF, [BPR], [NEGATIVES], _MAACF, probabilities=False),
     simple("maacf-of-two-kinds-with-bce", _TWO_KINDS, NCF, [BCE], modules=_MAACF),
     simple("clrl-on-lw-lstm", LW_LSTM, MLP, [BCE, CLRL], every_label=True),
-    simple(
-        "clcp-through-label-query", BERT, LINEAR, [BCE, CLCP], modules=[TABLE, {"use": "standard/label-query"}]
-    ),
+    simple("clcp-through-label-query", BERT, LINEAR, [BCE, CLCP], modules=[TABLE, {"use": "standard/label-query"}]),
     simple(
         "cross-attention-and-plcp-on-label-mask",
         LABEL_MASK,

@@ -15,8 +15,7 @@ import torch
 import labelloom
 from labelloom.bundles import find_bundles
 from labelloom.compose.model import Assembly
-from labelloom.training import train as training
-from labelloom.training.loop import Job
+from labelloom.training.loop import Job, train_stage
 from labelloom.training.progress import Silent
 from labelloom.training.train import Run
 
@@ -27,7 +26,7 @@ STANDINS = Path(__file__).parents[1] / "standins"
 BUNDLES = ("laco", "lwpt", "lmmtc", "clmil", "maacf")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def workplace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder with `corpus` and `bert`, in a process that finds a stand-in for every bundle not installed."""
     folder = tmp_path_factory.mktemp("contract")
@@ -50,7 +49,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         torch.set_num_threads(threads)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def write_spec(workplace: Path) -> Callable[[Mapping[str, Any]], Path]:
     """Writes a spec beside the corpus; the name is the spec's own."""
 
@@ -139,14 +138,11 @@ class Trained:
     recorder: Recorder
 
 
-@pytest.fixture(scope="session")
-def trained(
-    workplace: Path, write_spec: Callable[[Mapping[str, Any]], Path]
-) -> Iterator[Callable[[Case], Trained]]:
+@pytest.fixture(scope="package")
+def trained(workplace: Path, write_spec: Callable[[Mapping[str, Any]], Path]) -> Iterator[Callable[[Case], Trained]]:
     """Trains a case when it is first asked for."""
     done: dict[str, Trained] = {}
     recorders: list[Recorder] = []
-    train_stage = training.train_stage
 
     def watched(job: Job, *arguments: Any) -> None:
         recorders[-1].watch(job.assembly)
@@ -160,7 +156,7 @@ def trained(
         return done[case.name]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "train_stage", watched)
+        patch.setattr("labelloom.training.train.train_stage", watched)
         yield train
 
 

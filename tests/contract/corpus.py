@@ -23,8 +23,8 @@ WORDS = {
     "f": ["rare", "drugs", "doses"],
 }
 COMMON = ["we", "show", "that", "new", "results", "on", "the", "of"]
-SETS = ["ab", "a", "cd", "ab", "c", "abc", "cd", "e", "ef", "cde", "b", "ef"]
-"""Label sets that documents have in turn: pairs that go together, one label that is rare."""
+SETS = ["ab", "a", "cd", "", "ab", "c", "abc", "cd", "e", "ef", "cde", "b", "ef", "abcdef"]
+"""Label sets that documents have in turn: pairs that go together, one label that is rare, no label, all of them."""
 
 
 def write_corpus(folder: Path) -> None:
@@ -45,7 +45,7 @@ def write_corpus(folder: Path) -> None:
 def _text(labels: list[str], draw: random.Random) -> str:
     sentences = []
     for _ in range(draw.randint(1, 3)):
-        words = [draw.choice(WORDS[draw.choice(labels)]) for _ in range(draw.randint(1, 4))]
+        words = [draw.choice(WORDS[draw.choice(labels)]) for _ in range(draw.randint(1, 4))] if labels else []
         sentences.append(" ".join(words + draw.sample(COMMON, draw.randint(1, 3))))
     return " . ".join(sentences)
 

@@ -260,7 +260,9 @@ def test_a_label_gets_the_same_score_whatever_other_labels_are_asked_about(
         torch.testing.assert_close(loaded.assembly.model(alone), dense[1:2].flip(1), rtol=1e-5, atol=1e-6)
 
 
-def test_what_scores_are_is_known_from_the_tasks(case: Case, loaded: Classifier, corpus: Corpus, trained: Train) -> None:
+def test_what_scores_are_is_known_from_the_tasks(
+    case: Case, loaded: Classifier, corpus: Corpus, trained: Train
+) -> None:
     assert loaded.plan.probabilities == case.probabilities
     assert ("test_at_0.5" in trained(case).run.metrics) == case.probabilities
     with torch.no_grad():

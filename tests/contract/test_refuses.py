@@ -143,6 +143,15 @@ def test_a_document_made_of_every_label_with_drawn_labels(refuse: Refuse) -> Non
     assert "laco/cross-attention works only on every label" in problem.message
 
 
+def test_a_held_part_over_every_label_with_drawn_labels(refuse: Refuse) -> None:
+    chain = {"use": "standard/chain", "encoder": JOINT, "label_modules": [CROSS]}
+    problem = only(
+        refuse(model(paired(chain, JOINT), LABEL_LINEAR), main(BCE, samplers=(NEGATIVES,))),
+        "model.encoder.target.label_modules.0",
+    )
+    assert "laco/cross-attention works only on every label" in problem.message
+
+
 def test_label_relations_while_the_text_is_alone(refuse: Refuse) -> None:
     alone = stage("contrast", [INFO_NCE, CLRL], [CONTRAST], options={ENCODER: {"text_alone": True}})
     problem = only(refuse(model(JOINT, LINEAR, CROSS), alone, stage("classify", [BCE])), "stages.0.tasks.1")
@@ -300,7 +309,7 @@ def test_one_name_in_two_stages_is_one_task(
 
 @pytest.mark.parametrize("field", ["freeze", "reset"])
 def test_a_misspelt_path(field: str, refuse: Refuse) -> None:
-    wrong = stage("second", [BCE], **{field: ["model.encoder", "model.predicter"]})
+    wrong = {**stage("second", [BCE]), field: ["model.encoder", "model.predicter"]}
     problem = only(refuse(model(BERT, LINEAR), stage("first", [BCE]), wrong), f"stages.1.{field}.1")
     assert problem.message == "no part has the path 'model.predicter'"
     assert problem.suggestions[0] == "model.predictor"
@@ -358,9 +367,7 @@ def build_error(write_spec: Callable[[Mapping[str, Any]], Path], workplace: Path
     return problem
 
 
-def test_one_task_that_would_meet_two_widths(
-    write_spec: Callable[[Mapping[str, Any]], Path], workplace: Path
-) -> None:
+def test_one_task_that_would_meet_two_widths(write_spec: Callable[[Mapping[str, Any]], Path], workplace: Path) -> None:
     # In the first stage roles send each row through one twin, in the second every row goes through both.
     stages = (stage("pretrain", [RANKING, CLRL], [CANDIDATES]), stage("classify", [BCE, CLRL]))
     problem = build_error(write_spec, workplace, spec("two-widths", model(paired(LW_LSTM), MLP), *stages))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -59,14 +58,6 @@ def common(
     Start with `labelloom list`, then `labelloom init NAME`, `labelloom check SPEC`, `labelloom train SPEC`.
     """
     failing.debug = debug
-    warnings.formatwarning = _one_line
-
-
-def _one_line(
-    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
-) -> str:
-    # Where in the code a warning comes from helps nobody who runs a command; category and text do.
-    return f"{'warning' if category is UserWarning else category.__name__}: {message}\n"
 
 
 _COMMANDS: dict[str, Callable[..., None]] = {

@@ -13,8 +13,9 @@ import json
 import sys
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 from io import BufferedReader
 from pathlib import Path
 from typing import NamedTuple, cast
@@ -166,7 +167,7 @@ def read_jsonl(lines: Lines, text_field: str) -> Iterator[Document | None]:
 def _document(fields: dict[str, object], text_field: str, lines: Lines) -> Document:
     if text_field not in fields:
         found = ", ".join(repr(name) for name in fields) or "no field at all"
-        raise lines.wrong(f"no field {text_field!r}; the object has {found}", "--text-field <the field>")
+        raise lines.wrong(f"no field {text_field!r}; the object has {found}", _field_option(text_field, fields))
     text, name = fields[text_field], fields.get("id")
     if not isinstance(text, str):
         raise lines.wrong(f"the text must be a string, not {kind_of(text)}")
@@ -180,6 +181,11 @@ def _document(fields: dict[str, object], text_field: str, lines: Lines) -> Docum
     return Document(lines.number if name is None else name, text)
 
 
+def _field_option(wanted: str, there: Iterable[str]) -> str:
+    close = get_close_matches(wanted, there, n=1)
+    return f"--text-field {close[0] if close else '<the one that holds the text>'}"
+
+
 def read_csv(lines: Lines, text_field: str) -> Iterator[Document | None]:
     """A document a row under a header; None for a blank row."""
     csv.field_size_limit(2**31 - 1)
@@ -189,7 +195,9 @@ def read_csv(lines: Lines, text_field: str) -> Iterator[Document | None]:
         return
     if text_field not in header:
         found = ", ".join(map(repr, header))
-        raise lines.wrong(f"no column {text_field!r}; the header has {found}", "--text-field <the column>", line=1)
+        raise lines.wrong(
+            f"no column {text_field!r}; the header has {found}", _field_option(text_field, header), line=1
+        )
     start = lines.number + 1
     while (row := _row(rows, lines, start)) is not None:
         if row and len(row) != len(header):

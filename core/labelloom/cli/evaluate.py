@@ -58,17 +58,19 @@ def evaluate_run(
     classifier = load(run, allow_local_code=allow_local_code)
     corpus, groups = _corpus(folder, classifier, data)
     chosen = choose_split(corpus, split)
-    if split is None and chosen.name != "test":
+    one_file = len(corpus.splits) == 1
+    if split is None and chosen.name != "test" and not one_file:
         typer.echo(f"{corpus.name} has no test split: these are the scores on {chosen.name}", err=True)
     answers = classifier.predictions(chosen)
     scores = evaluate(chosen.label_sets, answers.predicted, answers.ranking)
-    by_group = {} if groups is None else scores_of_groups(chosen.label_sets, answers.predicted, groups)
+    told = {} if groups is None else scores_of_groups(chosen.label_sets, answers.predicted, groups)
+    by_group = {name: values for name, values in told.items() if values["labels"]}
     labels = _labels(classifier, chosen, answers, groups) if per_label else []
     if as_json:
-        flat = {f"{name}_{key}": value for name, told in by_group.items() for key, value in told.items()}
+        flat = {f"{name}_{key}": value for name, values in by_group.items() for key, value in values.items()}
         print_json({**scores, **flat, **({"labels": labels} if per_label else {})})
     else:
-        _print(classifier, corpus, answers, {chosen.name: scores}, by_group, labels)
+        _print(classifier, corpus, answers, {corpus.name if one_file else chosen.name: scores}, by_group, labels)
 
 
 def _corpus(folder: RunFolder, classifier: Classifier, data: str | None) -> tuple[Corpus, np.ndarray | None]:
@@ -129,7 +131,7 @@ def _print(
     out.print(f"{corpus.name}: {len(answers.ids):,} documents, {len(classifier.labels):,} labels")
     out.print(f"answers: {classifier.decision.describe()}\n")
     out.print(score_table(columns))
-    if groups:
+    if len(groups) > 1:
         out.print()
         out.print(group_table(groups))
     if labels:

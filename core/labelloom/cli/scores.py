@@ -48,16 +48,11 @@ def run_columns(metrics: Mapping[str, Any]) -> dict[str, Scores]:
 
 
 def group_table(groups: Mapping[str, Mapping[str, float]]) -> Table:
-    """Head, mid and tail labels."""
-    made = table("labels", "number", "micro-F1", "macro-F1", numbers=["number", "micro-F1", "macro-F1"])
+    """Head, mid and tail labels, as far as there are any."""
+    numbers = ["number", "micro-F1", "macro-F1"]
+    made = table("labels by frequency", *numbers, numbers=numbers)
     for name, scores in groups.items():
-        empty = not scores["labels"]
-        made.add_row(
-            name,
-            f"{scores['labels']:,.0f}",
-            "" if empty else f"{scores['micro_f1']:.4f}",
-            "" if empty else f"{scores['macro_f1']:.4f}",
-        )
+        made.add_row(name, f"{scores['labels']:,}", f"{scores['micro_f1']:.4f}", f"{scores['macro_f1']:.4f}")
     return made
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from labelloom.bundles import Catalogue
 from labelloom.components import Component, Need, is_draw, side
 from labelloom.compose.flow import Flow, ModelFlow, live_paths, model_flow
-from labelloom.compose.plan import ModelPlan, Node, Plan, Resolver, StagePlan, TaskPlan, make_plan
+from labelloom.compose.plan import Node, Plan, Resolver, StagePlan, TaskPlan, make_plan
 from labelloom.errors import CompositionError, Problem
 from labelloom.spec import Spec
 
@@ -192,10 +192,11 @@ class Checker:
     def _label_sets(self, stage: StagePlan, live: set[str]) -> Iterator[Problem]:
         if "candidates" not in stage.draws:
             return
-        nodes = [node for node in stage.model.nodes if node.path in live] + [task.node for task in stage.tasks]
-        for node in nodes:
-            if node.signature.labels == "all":
-                samplers = ", ".join(s.component.name for s in stage.samplers if "candidates" in s.signature.gives)
+        samplers = ", ".join(s.component.name for s in stage.samplers if "candidates" in s.signature.gives)
+        tops = [node for node in stage.model.nodes if node.path in live] + [task.node for task in stage.tasks]
+        for node in (node for top in tops for node in top.walk()):
+            # Where a held part is what needs every label, it is told at its own place and not at its holder's.
+            if node.signature.labels == "all" and all(part.signature.labels == "any" for part in node.held.values()):
                 yield Problem(
                     node.key,
                     f"{node.component.name} works only on every label, but {samplers} draws a few of them",

@@ -94,10 +94,11 @@ class RunFolder:
         if file.is_file():
             return
         if not self.spec.is_file():
+            seeds = [str(file.parent) for file in sorted(self.path.glob("*/spec.toml"))]
             raise RunError(
                 "this folder is no run: it has no spec.toml",
                 where=str(self.path),
-                suggestions=["name the folder of one seed, such as runs/my-model/0"],
+                suggestions=seeds[:3] or ["name the folder of one seed, such as runs/my-model/0"],
             )
         raise RunError(
             f"this run has no {file.name}: its training has not ended",

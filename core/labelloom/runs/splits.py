@@ -50,7 +50,7 @@ def _renumbered(split: Split, theirs: LabelSpace, ids: np.ndarray, labels: Label
         more = ", …" if len(unknown) > _SHOWN else ""
         raise DataError(
             f"the {split.name} split has labels that the run does not know ({len(unknown):,}: {listed}{more}); "
-            f"it was trained on {len(labels):,} others",
+            f"it knows {len(labels):,} others",
             where=source,
             suggestions=["take these labels out of the documents", "train a run on labels that include them"],
         )

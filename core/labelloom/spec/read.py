@@ -81,7 +81,11 @@ def _find(name: str, shipped: Mapping[str, Path], folder: Path, what: str) -> Pa
         return file
     files = [str(path.relative_to(folder)) for path in sorted(folder.glob("*.toml"))]
     close = get_close_matches(name, [*shipped, *files], n=3, cutoff=0.4)
-    raise SpecError(f"no such {what}: neither a file nor a shipped spec", where=name, suggestions=close)
+    raise SpecError(
+        f"no such {what}: neither a file nor a shipped spec",
+        where=name,
+        suggestions=close or ["labelloom list specs"],
+    )
 
 
 def _read_file(file: Path, shipped: Mapping[str, Path], above: tuple[Path, ...]) -> dict[str, Any]:

@@ -85,7 +85,7 @@ def train(
         metric_of(stage)
         make_accelerator(stage.settings)
     run = RunFolder(Path(output).absolute() / read.name / str(read.seed))
-    if state.is_main_process and any(path.exists() for path in (run.spec, run.checkpoints, run.model)):
+    if any(path.exists() for path in (run.spec, run.checkpoints, run.model)):
         again = "evaluate" if run.finished else "train --resume"
         raise RunError(
             "this run is there already, and runs are never overwritten",

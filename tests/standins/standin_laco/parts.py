@@ -36,10 +36,11 @@ class JointEncoder(Encoder):
 
     def __init__(self, config: Any, context: Context) -> None:
         super().__init__(config, context)
-        room = config.max_length - len(context.labels) - 2
+        count = len(context.labels)
+        room = config.max_length - count - 2
         if room < 1:
             raise ValueError(
-                f"{config.max_length} positions - {len(context.labels)} labels - 2 special tokens leave {room} for words"
+                f"{config.max_length} positions - {count} labels - 2 special tokens leave {room} for words"
             )
         words, width = context.assets["words"], context.assets["width"]
         self.reader = WordReader(words, room)
@@ -109,9 +110,7 @@ class PairwiseCooccurrence(Task):
         second, any_second = one_of(pool, batch.noise(count, self.path, "second"))
         logits = self.out(torch.cat([at(labels, first), at(labels, second)], -1))[:, 0]
         truth = carried.gather(1, second[:, None])[:, 0].to(logits.dtype)
-        return Loss.over(
-            F.binary_cross_entropy_with_logits(logits, truth, reduction="none"), any_first & any_second
-        )
+        return Loss.over(F.binary_cross_entropy_with_logits(logits, truth, reduction="none"), any_first & any_second)
 
 
 class ConditionalCooccurrence(Task):

@@ -109,7 +109,7 @@ class HierarchicalLSTM(Encoder):
 
     def forward(self, states: States, batch: Batch) -> States:
         ids, mask = batch.inputs["ids"], batch.inputs["mask"]  # (B, S, T)
-        count, sentences, length = ids.shape
+        count, sentences = ids.shape[:2]
         words = self.dropout(self.embedding(ids)).flatten(0, 1)
         tokens = self.words(words, mask.flatten(0, 1)).unflatten(0, (count, sentences))  # (B, S, T, H)
         scores = self.word_queries[batch.label_ids][:, None] @ tokens.mT  # (B, S, C, T)
@@ -170,9 +170,7 @@ class LabelWiseMLP(Predictor):
     def __init__(self, config: Any, context: Context) -> None:
         super().__init__(config, context)
         count = len(context.labels)
-        self.layers = nn.Sequential(
-            nn.Linear(count * context.width("labels"), 20), nn.ReLU(), nn.Linear(20, count)
-        )
+        self.layers = nn.Sequential(nn.Linear(count * context.width("labels"), 20), nn.ReLU(), nn.Linear(20, count))
 
     def forward(self, states: States, batch: Batch) -> States:
         return states.add(scores=self.layers(cast(Tensor, states.labels).flatten(1)))

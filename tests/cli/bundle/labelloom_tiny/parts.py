@@ -80,6 +80,16 @@ class Attention(LabelModule):
         return states.add(labels=weights @ states.tokens)
 
 
+class Table(LabelModule):
+    def __init__(self, config: Any, context: Context) -> None:
+        super().__init__(config, context)
+        self.vectors = nn.Embedding(len(context.labels), context.width("tokens"))
+        self.widths = {"label_table": context.width("tokens")}
+
+    def forward(self, states: States, batch: Batch) -> States:
+        return states.add(label_table=self.vectors)
+
+
 class Linear(Predictor):
     def __init__(self, config: Any, context: Context) -> None:
         super().__init__(config, context)
@@ -113,6 +123,12 @@ class BCE(Task):
 class Norm(Task):
     def forward(self, states: States, batch: Batch, targets: Targets) -> Loss:
         return Loss.over(states.first("document").square().sum(-1), batch.is_anchor)
+
+
+class TableNorm(Task):
+    def forward(self, states: States, batch: Batch, targets: Targets) -> Loss:
+        assert states.label_table is not None
+        return Loss.over(states.label_table(batch.label_ids).square().sum(-1), batch.label_mask)
 
 
 class Negatives(Sampler):

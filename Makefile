@@ -1,0 +1,46 @@
+# `make quickstart` needs Python 3.11 or later and nothing else; `make test` is what has to pass before a commit.
+PYTHON ?= python3
+BIN := .venv/bin
+PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
+PROJECTS := pyproject.toml $(PLUGINS:%=%/pyproject.toml)
+PACKAGES := core/labelloom $(wildcard plugins/*/labelloom_*)
+RUN := runs/quickstart
+
+.PHONY: install quickstart test lint docs bench clean
+
+install: .venv/installed
+
+# The constraints are tested pins. They name torch, too: without a pin pip takes gigabytes of CUDA packages.
+.venv/installed: constraints.txt $(PROJECTS)
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[sample,dev]" $(PLUGINS:%=-e %)
+	touch $@
+
+quickstart: install
+	rm -rf $(RUN)
+	$(BIN)/labelloom train standard/minilm --output $(RUN)
+	@printf '\nThree new abstracts, and the labels that the model gives them:\n\n'
+	@for text in $(ABSTRACTS); do echo "$$text"; echo "$$text" | $(BIN)/labelloom predict $(RUN)/minilm/0; echo; done
+
+ABSTRACTS := \
+	"We train a transformer to translate between languages for which no parallel text exists." \
+	"We prove that the zeros of random polynomials with independent coefficients gather at the unit circle." \
+	"Spectra of 40 distant galaxies show that their discs rotate more slowly than dark matter haloes predict."
+
+test: install lint
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy $(PACKAGES)
+	$(BIN)/lint-imports
+
+docs: install
+	$(BIN)/python docs/generate.py
+
+bench: install
+	for script in benchmarks/*.py; do echo "# $$script"; $(BIN)/python $$script || exit 1; done
+
+clean:
+	rm -rf .venv build dist

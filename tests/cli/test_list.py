@@ -1,0 +1,116 @@
+"""`labelloom list`: the three lists, as text and as JSON, and what a broken bundle does to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import Result
+
+from .conftest import install, lines
+
+
+def test_json_has_every_component_with_exactly_these_keys(answer: Callable[..., Any]) -> None:
+    told = answer("list", "--json")
+    bags = [component for component in told["components"] if component["name"] == "tiny/label-linear"]
+    assert bags == [
+        {
+            "name": "tiny/label-linear",
+            "kind": "predictor",
+            "bundle": "tiny",
+            "needs": ["labels"],
+            "gives": ["scores"],
+            "summary": "One weight vector over label vectors",
+        }
+    ]
+    assert [spec["name"] for spec in told["specs"] if spec["name"].startswith("tiny/")] == [
+        "tiny/attention",
+        "tiny/words",
+    ]
+    assert {"name": "tiny", "distribution": "labelloom-tiny", "version": "0.1.0", "state": "ok", "error": ""} in told[
+        "bundles"
+    ]
+
+
+def test_text_shows_kinds_flow_specs_and_bundles(labelloom_: Callable[..., Result]) -> None:
+    result = labelloom_("list")
+    told = lines(result.stdout)
+    assert result.exit_code == 0
+    assert "encoders needs → gives" in told
+    assert "tiny/attention tokens → labels One attention a label" in told
+    assert "tiny/outer → tokens, document An encoder that holds another one" in told
+    assert "tiny/norm document → The squared length of the document vector" in told
+    assert "tiny/words A bag of words" in told
+    assert "tiny labelloom-tiny 0.1.0 ok" in told
+
+
+def test_what_its_options_decide_is_said(labelloom_: Callable[..., Result]) -> None:
+    assert "tiny/held depends on its options What its parts make" in lines(labelloom_("list", "encoder").stdout)
+
+
+@pytest.mark.parametrize("word", ["label_module", "label-modules", "Label_Modules"])
+def test_a_kind_alone_in_any_spelling(answer: Callable[..., Any], word: str) -> None:
+    told = answer("list", word, "--json")
+    assert {component["kind"] for component in told["components"]} == {"label_module"}
+    assert told["specs"] == told["bundles"] == []
+
+
+def test_specs_or_bundles_alone(answer: Callable[..., Any]) -> None:
+    assert answer("list", "specs", "--json")["components"] == []
+    told = answer("list", "bundle", "--json")
+    assert told["components"] == told["specs"] == []
+    assert told["bundles"]
+
+
+def test_a_broken_bundle_is_shown_and_hides_nothing(
+    labelloom_: Callable[..., Result], answer: Callable[..., Any], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(folder, "crumbling", "labelloom_crumbling.hooks", version="2.0")
+    (folder / "labelloom_crumbling").mkdir()
+    (folder / "labelloom_crumbling" / "hooks.py").write_text("raise RuntimeError('it crumbles')")
+    monkeypatch.syspath_prepend(folder)
+    told = answer("list", "--json")
+    broken = next(bundle for bundle in told["bundles"] if bundle["name"] == "crumbling")
+    assert (broken["distribution"], broken["version"], broken["state"]) == ("labelloom-crumbling", "2.0", "broken")
+    assert "it crumbles" in broken["error"]
+    assert any(component["name"] == "tiny/bag" for component in told["components"])
+    text = labelloom_("list").stdout
+    assert "labelloom-crumbling 2.0" in text
+    assert "it crumbles" in text
+
+
+def test_a_malformed_file_is_a_line_on_standard_error(
+    labelloom_: Callable[..., Result], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(folder, "odd", "not a module!")
+    monkeypatch.syspath_prepend(folder)
+    with pytest.warns(UserWarning, match="not listed"):
+        result = labelloom_("list", "bundles")
+    assert result.exit_code == 0
+    assert "labelloom-tiny" in result.stdout
+
+
+def test_a_shipped_spec_that_is_no_toml_is_listed(
+    labelloom_: Callable[..., Result], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(folder, "scribbled", "labelloom_scribbled.hooks")
+    specs = folder / "labelloom_scribbled" / "specs"
+    specs.mkdir(parents=True)
+    (specs / "one.toml").write_text("name = ")
+    monkeypatch.syspath_prepend(folder)
+    told = lines(labelloom_("list", "specs").stdout)
+    assert any(line.startswith("scribbled/one cannot be read: Invalid value") for line in told)
+
+
+def test_nothing_installed_says_what_to_do(labelloom_: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("labelloom.bundles.find_bundles", lambda path=None: [])
+    assert labelloom_("list").stdout == "no bundle is installed: pip install labelloom-standard\n"
+    assert labelloom_("list", "sampler").stdout == "nothing of that kind is installed\n"
+
+
+def test_an_unknown_kind_is_a_usage_error(labelloom_: Callable[..., Result]) -> None:
+    result = labelloom_("list", "decoder")
+    assert result.exit_code == 2
+    assert "'decoder' is not one of encoder, label_module, predictor, task, sampler, specs, bundles." in result.stderr

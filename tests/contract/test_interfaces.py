@@ -1,0 +1,441 @@
+"""The pieces of the contract by themselves: batches, targets, losses, draws, random numbers, readers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from labelloom.compose.batches import make_batch, make_targets, plain_draw
+from labelloom.data.label_sets import LabelSets
+from labelloom.interfaces import (
+    Batch,
+    Draw,
+    LabelledRows,
+    Loss,
+    Reader,
+    Rng,
+    SharedReader,
+    States,
+    Targets,
+    masked_mean,
+    masked_softmax,
+    pad,
+)
+from labelloom.interfaces.noise import stable_key, uniform
+
+L = 5
+
+
+def batch_of(draw: Draw, key: int = 0, **inputs: Any) -> Batch:
+    return make_batch({"ids": torch.arange(len(draw.rows)), **inputs}, draw, L, key)
+
+
+@st.composite
+def indicators(draw: Any, rows: int | None = None) -> np.ndarray:
+    """A truth of a few documents over L labels, empty documents and empty truths among them."""
+    count = rows if rows is not None else draw(st.integers(1, 6))
+    cells = draw(st.lists(st.booleans(), min_size=count * L, max_size=count * L))
+    return np.array(cells, dtype=bool).reshape(count, L)
+
+
+def label_ids(count: int) -> st.SearchStrategy[torch.Tensor]:
+    """(1 or count, C): shared ids, or each document's own; repeats, every label, and every label in another order."""
+
+    def rows(number: int) -> st.SearchStrategy[torch.Tensor]:
+        return st.integers(1, L).flatmap(
+            lambda width: st.lists(
+                st.lists(st.integers(0, L - 1), min_size=width, max_size=width), min_size=number, max_size=number
+            ).map(torch.tensor)
+        )
+
+    every = torch.arange(L)
+    return st.one_of(
+        rows(1), rows(count), st.just(every[None]), st.permutations(range(L)).map(lambda row: torch.tensor([row]))
+    )
+
+
+# Targets.
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_dense_targets_equal_the_indicator_matrix(data: st.DataObject) -> None:
+    truth = data.draw(indicators())
+    ids = data.draw(label_ids(len(truth)))
+    targets = make_targets(plain_draw(len(truth)), LabelSets.from_dense(truth))
+    expected = np.take_along_axis(truth, np.broadcast_to(ids.numpy(), (len(truth), ids.shape[1])), 1)
+    assert targets.dense(ids).tolist() == expected.tolist()
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+def test_targets_leave_out_what_the_input_tells(data: st.DataObject) -> None:
+    truth = data.draw(indicators())
+    shown = data.draw(indicators(rows=len(truth)))
+    told = np.where(shown, truth, -1).astype(np.int8)
+    draw = plain_draw(len(truth)).with_given(told)
+    targets = make_targets(draw, LabelSets.from_dense(truth))
+    batch = batch_of(draw)
+    assert targets.dense(batch.label_ids).tolist() == (truth & ~shown).tolist()
+    assert batch.visible.tolist() == shown.tolist()
+    assert batch.countable.tolist() == (~shown).tolist()
+
+
+def test_targets_follow_rows_that_come_again() -> None:
+    sets = LabelSets.from_lists([[0], [1, 3], []], L)
+    targets = make_targets(plain_draw(2).with_rows(np.array([1, 2, 1])), sets)
+    assert targets.offsets.tolist() == [0, 1, 3, 5, 5, 7]
+    assert targets.values.tolist() == [0, 1, 3, 1, 3, 1, 3]
+    assert targets.rows.tolist() == [0, 1, 1, 2, 2, 4, 4]
+    assert targets.to(torch.device("cpu")).dense(torch.arange(L)[None])[4].tolist() == [False, True, False, True, False]
+
+
+# Batch.
+
+
+def test_a_batch_has_no_place_for_targets() -> None:
+    assert {field.name for field in fields(Batch)} == {
+        "inputs",
+        "rows",
+        "copies",
+        "label_ids",
+        "label_mask",
+        "label_count",
+        "is_anchor",
+        "every_label",
+        "roles",
+        "role_names",
+        "relation",
+        "given",
+        "key",
+    }
+    assert not {field.name for field in fields(Batch)} & {field.name for field in fields(Targets)} - {"label_count"}
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+def test_pick_takes_the_labels_under_consideration(data: st.DataObject) -> None:
+    count = data.draw(st.integers(1, 4))
+    batch = batch_of(plain_draw(count)).with_labels(data.draw(label_ids(count)))
+    ids = batch.label_ids.expand(count, -1)
+    own = torch.randn(count, L, 2)
+    assert torch.equal(batch.pick(own), torch.stack([own[row, ids[row]] for row in range(count)]))
+    common = torch.randn(1, L)
+    assert torch.equal(batch.pick(common).expand(count, -1), torch.stack([common[0, ids[row]] for row in range(count)]))
+
+
+def test_every_label_is_a_statement_and_no_guess() -> None:
+    assert batch_of(plain_draw(3)).every_label
+    drawn = batch_of(plain_draw(1).with_candidates([np.array([4, 3, 2, 1, 0])]))
+    assert drawn.label_ids.shape == (1, L)
+    assert not drawn.every_label
+    assert drawn.pick(torch.arange(L)[None]).tolist() == [[4, 3, 2, 1, 0]]
+    assert (
+        not batch_of(plain_draw(2).with_candidates([np.arange(L), np.arange(2)])).subset(torch.tensor([1])).every_label
+    )
+    back = drawn.with_every_label()
+    assert back.every_label
+    assert back.label_ids.tolist() == [[0, 1, 2, 3, 4]]
+    assert back.label_mask.all()
+    assert not back.with_labels(torch.tensor([[1]])).every_label
+
+
+def test_countable_is_real_hidden_and_of_an_anchor() -> None:
+    draw = plain_draw(2).with_rows(np.array([0]))
+    draw = draw.with_candidates([np.array([0, 2]), np.array([1]), np.array([0, 2])])
+    given_ = np.full((3, L), -1, dtype=np.int8)
+    given_[0, 2] = 1
+    batch = batch_of(draw.with_given(given_))
+    assert batch.label_mask.tolist() == [[True, True], [True, False], [True, True]]
+    assert batch.visible.tolist() == [[False, True], [False, False], [False, False]]
+    assert batch.countable.tolist() == [[True, False], [True, False], [False, False]]
+
+
+def test_where_finds_roles() -> None:
+    batch = batch_of(plain_draw(3).with_roles(["target", "", "target"]))
+    assert batch.where("target").tolist() == [0, 2]
+    assert batch.where("").tolist() == [1]
+    assert batch.where("candidate").tolist() == []
+    assert batch_of(plain_draw(3)).where("target").tolist() == []
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.integers(0, 3), max_size=6))
+def test_a_subset_keeps_of_everything_the_same_rows(places: list[int]) -> None:
+    draw = plain_draw(3).with_rows(np.array([1]))
+    draw = draw.with_roles(["a", "b", "a", ""]).with_relation(np.arange(16).reshape(4, 4) % 3 - 1)
+    draw = draw.with_given(np.arange(4 * L).reshape(4, L) % 3 - 1)
+    draw = draw.with_candidates([np.arange(2), np.arange(3), np.arange(1), np.arange(3)])
+    batch = batch_of(draw, nested={"words": torch.arange(8).view(4, 2)})
+    part = batch.subset(torch.tensor(places, dtype=torch.int64))
+    assert len(part) == len(places)
+    assert part.inputs["ids"].tolist() == places
+    assert part.inputs["nested"]["words"].tolist() == [[2 * place, 2 * place + 1] for place in places]
+    for name in ("rows", "copies", "label_ids", "label_mask", "is_anchor", "roles", "given", "countable"):
+        assert torch.equal(getattr(part, name), getattr(batch, name)[places]), name
+    assert part.relation is not None
+    assert part.relation.tolist() == [[(4 * one + other) % 3 - 1 for other in places] for one in places]
+    assert torch.equal(part.noise(3, "stream"), batch.noise(3, "stream")[places])
+
+
+def test_a_subset_of_shared_labels_shares_them() -> None:
+    part = batch_of(plain_draw(3)).subset(torch.tensor([2, 0]))
+    assert part.label_ids.shape == (1, L)
+    assert part.every_label
+    assert part.with_inputs({"other": torch.zeros(2)}).inputs.keys() == {"other"}
+
+
+# Losses.
+
+
+def test_a_loss_counts_what_the_mask_holds_and_ignores_the_rest() -> None:
+    values = torch.tensor([[1.0, float("nan")], [float("inf"), 4.0]], requires_grad=True)
+    mask = torch.tensor([[True, False], [False, True]])
+    loss = Loss.over(values, mask, highest=values.detach().amax())
+    assert loss.total.item() == 5.0
+    assert loss.count.item() == 2.0
+    assert "highest" in loss.logs
+    loss.total.backward()
+    assert values.grad is not None
+    assert values.grad.tolist() == [[1.0, 0.0], [0.0, 1.0]]
+
+
+def test_a_loss_without_anything_to_count_is_zero_and_still_connected() -> None:
+    values = torch.randn(3, 2, requires_grad=True)
+    loss = Loss.over(values, torch.zeros(3, 1, dtype=torch.bool))
+    assert (loss.total.item(), loss.count.item()) == (0.0, 0.0)
+    loss.total.backward()
+    assert values.grad is not None
+    assert not values.grad.any()
+
+
+def test_a_mask_is_spread_over_the_values() -> None:
+    loss = Loss.over(torch.ones(3, 4, dtype=torch.bfloat16), torch.tensor([[True], [False], [True]]))
+    assert (loss.total.item(), loss.count.item()) == (8.0, 8.0)
+    assert loss.total.dtype == torch.float32
+
+
+# Random numbers.
+
+
+def test_noise_is_uniform_and_its_columns_are_independent() -> None:
+    rows = torch.arange(2000)
+    noise = uniform(stable_key(0, "x"), rows, torch.zeros_like(rows), 4).numpy()
+    assert noise.dtype == np.float32
+    assert noise.min() >= 0
+    assert noise.max() < 1
+    for column in range(4):
+        assert stats.kstest(noise[:, column], "uniform").pvalue > 1e-3
+        other = noise[:, (column + 1) % 4]
+        assert abs(np.corrcoef(noise[:, column], other)[0, 1]) < 0.08
+        # Rows in sequence are as independent as columns.
+        assert abs(np.corrcoef(noise[:-1, column], noise[1:, column])[0, 1]) < 0.08
+
+
+def test_noise_of_many_keys_is_uniform_for_one_row() -> None:
+    row = torch.tensor([3])
+    draws = np.array([uniform(stable_key(0, "stage", step), row, row * 0, 1).item() for step in range(1000)])
+    assert stats.kstest(draws, "uniform").pvalue > 1e-3
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.lists(st.integers(0, 10**6), min_size=1, max_size=8, unique=True),
+    st.integers(0, 2**63 - 1),
+    st.integers(0, 2**32),
+)
+def test_noise_of_a_row_does_not_depend_on_its_company(rows: list[int], key: int, copy: int) -> None:
+    ids = torch.tensor(rows)
+    copies = torch.full_like(ids, copy)
+    together = uniform(key, ids, copies, 5)
+    backwards = uniform(key, ids.flip(0), copies, 5).flip(0)
+    alone = torch.cat([uniform(key, ids[place : place + 1], copies[:1], 5) for place in range(len(rows))])
+    assert torch.equal(together, backwards)
+    assert torch.equal(together, alone)
+    assert torch.equal(uniform(key, ids, copies, 3), together[:, :3])
+
+
+def test_noise_differs_by_stream_step_and_copy() -> None:
+    draw = plain_draw(2).with_rows(np.array([0]))
+    batch = batch_of(draw, key=stable_key(0, "stage", 5))
+    assert batch.copies.tolist() == [0, 0, 1]
+    noise = batch.noise(2, "model.encoder")
+    assert not torch.equal(noise[0], noise[1])
+    assert not torch.equal(noise[0], noise[2])
+    assert not torch.equal(noise, batch.noise(2, "model.predictor"))
+    assert not torch.equal(noise, batch.noise(2, "model.encoder", "second"))
+    assert not torch.equal(noise, batch_of(draw, key=stable_key(0, "stage", 6)).noise(2, "model.encoder"))
+    assert torch.equal(noise, batch_of(draw, key=stable_key(0, "stage", 5)).noise(2, "model.encoder"))
+
+
+def test_keys_are_the_same_in_every_process_and_on_every_machine() -> None:
+    # Written out, for another number would make saved seeds mean other runs.
+    assert stable_key(0, "weights") == 5421806286578840949
+    assert stable_key("a", "b") != stable_key("ab")
+    assert 0 <= stable_key("x") < 2**63
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 2**63 - 1), st.integers(0, 2**40), st.integers(0, 100))
+def test_noise_is_the_hash_that_it_says_it_is(key: int, row: int, copy: int) -> None:
+    def mix(bits: int) -> int:
+        bits = ((bits ^ (bits >> 30)) * 0xBF58476D1CE4E5B9) % 2**64
+        bits = ((bits ^ (bits >> 27)) * 0x94D049BB133111EB) % 2**64
+        return bits ^ (bits >> 31)
+
+    state = (mix((row + key) % 2**64) + copy * 0x9E3779B97F4A7C15) % 2**64
+    naive = [(mix((mix(state) + n * 0xD1B54A32D192ED03) % 2**64) >> 40) / 2**24 for n in range(3)]
+    assert uniform(key, torch.tensor([row]), torch.tensor([copy]), 3)[0].tolist() == naive
+
+
+def test_a_sampler_draws_the_same_for_a_row_in_any_step_of_one_key() -> None:
+    one = Rng(11, plain_draw(5))
+    other = Rng(11, Draw(rows=np.array([3, 0, 3]), anchors=3), process=1)
+    assert one(3).integers(1000, size=4).tolist() == other(0).integers(1000, size=4).tolist()
+    assert one(3).integers(1000, size=4).tolist() == one(3).integers(1000, size=4).tolist()
+    assert other(0).integers(1000, size=4).tolist() != other(2).integers(1000, size=4).tolist()  # another copy
+    assert one(3).integers(1000, size=4).tolist() != Rng(12, plain_draw(5))(3).integers(1000, size=4).tolist()
+    assert one().integers(1000, size=4).tolist() != other().integers(1000, size=4).tolist()  # another process
+    assert one().integers(1000, size=4).tolist() == Rng(11, plain_draw(2))().integers(1000, size=4).tolist()
+    np.testing.assert_array_equal(one.noise(3)[[3, 0]], other.noise(3)[:2])
+
+
+# Draws.
+
+
+def test_copies_count_the_repetitions_of_a_row() -> None:
+    draw = Draw(rows=np.array([4, 2, 4, 4, 2, 7]), anchors=2)
+    assert draw.copies.tolist() == [0, 0, 1, 2, 1, 0]
+    assert Draw(rows=np.zeros(0, dtype=np.int64), anchors=0).copies.tolist() == []
+
+
+def test_added_rows_change_nothing_that_is_there() -> None:
+    draw = Draw(rows=np.array([4, 2]), anchors=2).with_roles(["target", ""])
+    draw = draw.with_relation(np.array([[0, 1], [-1, 0]])).with_given(np.array([[1, -1], [0, 0]]))
+    draw = draw.with_candidates([np.array([3]), np.array([0, 1])])
+    more = draw.with_rows(np.array([9, 4]))
+    assert more.rows.tolist() == [4, 2, 9, 4]
+    assert more.anchors == 2
+    assert more.roles is not None
+    assert more.roles.tolist() == ["target", "", "", ""]
+    assert more.relation is not None
+    assert more.relation.tolist() == [[0, 1, 0, 0], [-1, 0, 0, 0], [0] * 4, [0] * 4]
+    assert more.given is not None
+    assert more.given.tolist() == [[1, -1], [0, 0], [-1, -1], [-1, -1]]
+    assert more.candidates is not None
+    assert more.candidate_mask is not None
+    assert more.candidates.tolist() == [[3, 0], [0, 1], [3, 0], [3, 0]]
+    assert more.candidate_mask.tolist() == [[True, False], [True, True], [True, False], [True, False]]
+    assert draw.rows.tolist() == [4, 2]
+
+
+def test_two_samplers_add_to_each_other() -> None:
+    first = plain_draw(3).with_roles(["a", "", ""]).with_relation(np.array([[0, 1, 0], [0] * 3, [0] * 3]))
+    first = first.with_given(np.array([[1, -1], [-1, -1], [0, 0]]))
+    both = first.with_roles(["", "b", ""]).with_relation(np.array([[0, 0, -1], [1, 0, 0], [0] * 3]))
+    both = both.with_given(np.array([[-1, 0], [-1, -1], [1, -1]]))
+    assert both.roles is not None
+    assert both.roles.tolist() == ["a", "b", ""]
+    assert both.relation is not None
+    assert both.relation.tolist() == [[0, 1, -1], [1, 0, 0], [0, 0, 0]]
+    assert both.given is not None
+    assert both.given.tolist() == [[1, 0], [-1, -1], [1, 0]]
+
+
+def test_candidates_are_padded_and_never_empty() -> None:
+    draw = plain_draw(2).with_candidates([np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)])
+    assert draw.candidates is not None
+    assert draw.candidate_mask is not None
+    assert draw.candidates.shape == (2, 1)
+    assert not draw.candidate_mask.any()
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.data())
+def test_labelled_rows_find_the_documents_of_a_label(data: st.DataObject) -> None:
+    truth = data.draw(indicators())
+    rows = LabelledRows(LabelSets.from_dense(truth))
+    assert len(rows) == len(truth)
+    for label in range(L):
+        assert rows.documents_of(label).tolist() == truth[:, label].nonzero()[0].tolist()
+
+
+# Readers and what parts compute with.
+
+
+class Counting(Reader):
+    """Splits into letters, and counts how often it was asked."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        self.asked = 0
+
+    def tokenize(self, texts: Sequence[str]) -> dict[str, list[Any]]:
+        self.asked += 1
+        return {"ids": [[ord(letter) for letter in text] for text in texts], "length": [len(text) for text in texts]}
+
+    def collate(self, rows: Sequence[Any]) -> dict[str, Any]:
+        ids, mask = pad([row["ids"] for row in rows])
+        return {"ids": ids, "mask": mask}
+
+
+class Doubling(Counting):
+    """Twice as long."""
+
+    def tokenize(self, texts: Sequence[str]) -> dict[str, list[Any]]:
+        return super().tokenize([text * 2 for text in texts])
+
+
+def test_readers_of_one_key_read_once_and_share_tensors() -> None:
+    one, same, other = Counting("letters"), Counting("letters"), Doubling("doubled")
+    shared = SharedReader({"encoders.1": one, "encoders.10": same, "other": other})
+    columns = shared.tokenize(["ab", "c"])
+    assert (one.asked, same.asked, other.asked) == (1, 0, 1)
+    assert columns["length"] == [4, 2]
+    rows = [{name: values[row] for name, values in columns.items()} for row in range(2)]
+    inputs = shared.collate(rows)
+    assert inputs["encoders.1"]["ids"] is inputs["encoders.10"]["ids"]
+    assert inputs["encoders.1"]["ids"].tolist() == [[97, 98], [99, 0]]
+    assert inputs["other"]["mask"].tolist() == [[True] * 4, [True, True, False, False]]
+
+
+def test_the_key_of_a_shared_reader_tells_its_readers_and_their_names() -> None:
+    def key(**readers: str) -> str:
+        return SharedReader({name: Counting(of) for name, of in readers.items()}).key
+
+    assert key(a="x", b="y") == key(a="x", b="y")
+    assert len({key(a="x", b="y"), key(a="y", b="x"), key(a="x", c="y"), key(a="x")}) == 4
+
+
+def test_padding_and_masked_means() -> None:
+    ids, mask = pad([[5, 6, 7], [], [8]], value=9)
+    assert ids.tolist() == [[5, 6, 7], [9, 9, 9], [8, 9, 9]]
+    assert mask.tolist() == [[True, True, True], [False] * 3, [True, False, False]]
+    assert pad([[], []])[0].shape == (2, 1)
+    values = ids[..., None].double()
+    assert masked_mean(values, mask)[:, 0].tolist() == [6.0, 0.0, 8.0]
+    weights = masked_softmax(
+        torch.tensor([[0.0, 1.0, 100.0], [1.0, 2.0, 3.0]]), torch.tensor([[1, 1, 0], [0, 0, 0]]) > 0
+    )
+    assert weights[0].tolist() == pytest.approx([1 / (1 + np.e), np.e / (1 + np.e), 0.0])
+    assert weights[1].tolist() == [0.0, 0.0, 0.0]
+
+
+def test_states_are_added_to_and_never_changed() -> None:
+    start = States(document=torch.zeros(1, 2))
+    more = start.add({"maacf.text": torch.ones(1)}, labels=torch.ones(1, 3, 2))
+    assert start.labels is None
+    assert start.extra == {}
+    assert more.document is start.document
+    assert more.get("maacf.text").tolist() == [1.0]
+    assert more.get("lmmtc.slots") is None
+    assert more.add({"lmmtc.slots": 1}).extra.keys() == {"maacf.text", "lmmtc.slots"}
+    assert more.first("label_table", "labels") is more.labels

@@ -1,0 +1,46 @@
+"""Trains specs one after the other: what `torchrun` starts in several processes.
+
+The argument is a file of JSON: a list of {"spec": ..., "output": ..., "interrupt": ...}. `interrupt` is null, or the
+step (from 1) in which the last process alone gets a SIGINT. Each process leaves what it got back, or the error, beside
+the file, in `<place>-<rank>.json`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from labelloom import LabelloomError, train
+from labelloom.training.feed import Feed
+
+RANK, WORLD = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+STEP = Feed.step
+
+
+def interrupt_in(interrupted: int | None) -> None:
+    def step(feed: Feed, number: int) -> Iterator[Any]:
+        if number + 1 == interrupted and RANK == WORLD - 1:
+            signal.raise_signal(signal.SIGINT)
+        return STEP(feed, number)
+
+    Feed.step = step  # type: ignore[method-assign]
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    file = Path(sys.argv[1])
+    for place, order in enumerate(json.loads(file.read_text())):
+        interrupt_in(order["interrupt"])
+        try:
+            run = train(order["spec"], output=order["output"], allow_local_code=True)
+            told = {"path": str(run.path), "scores": run.scores}
+        except LabelloomError as error:
+            told = {"error": str(error)}
+        (file.parent / f"{place}-{RANK}.json").write_text(json.dumps(told))
