@@ -108,7 +108,7 @@ def test_a_fitting_spec_is_told_as_a_tree_and_by_stage(labelloom_: Callable[...,
 @pytest.mark.parametrize(
     ("override", "line"),
     [
-        ("stages.0.training.keep=best", "keeps the weights with the best loss.norm on validation"),
+        ("stages.0.training.keep=best", "keeps the weights with the lowest loss.norm on validation"),
         ("decision={rule='fixed', threshold=0.4}", "labels those that reach 0.4"),
         ("decision={metric='macro_f1'}", "labels those that reach one threshold, fitted on validation for macro_f1"),
     ],
@@ -116,6 +116,11 @@ def test_a_fitting_spec_is_told_as_a_tree_and_by_stage(labelloom_: Callable[...,
 def test_what_is_kept_and_decided(labelloom_: Callable[..., Result], spec: Path, override: str, line: str) -> None:
     told = lines(labelloom_("check", spec, "--set", override, "--set", "training.patience=9").stdout)
     assert any(each.startswith(line) for each in told), told
+
+
+def test_long_options_are_shortened(labelloom_: Callable[..., Result], spec: Path) -> None:
+    told = labelloom_("check", spec, "--set", f"model.encoder.encoder.note={'x' * 64}").stdout
+    assert f"note = {'x' * 31}…" in told
 
 
 def test_scores_that_only_rank_are_told(labelloom_: Callable[..., Result], corpus: Path) -> None:
@@ -160,7 +165,7 @@ def test_an_unmet_need_names_what_would_meet_it(labelloom_: Callable[..., Result
     ("arguments", "message"),
     [
         (["nowhere.toml"], "nowhere.toml: no such spec: neither a file nor a shipped spec\n"),
-        (["tiny/words", "--set", "epochs"], "--set epochs: expected key=value\n"),
+        (["tiny/words", "--set", "epochs"], "--set epochs: expected key=value"),
         (["tiny/words", "--set", "training.metric=micro_f2"], 'training.metric: no metric is called "micro_f2"'),
         (
             ["tiny/words", "--set", "training.metric=loss.bec"],

@@ -243,6 +243,16 @@ def test_pairs_that_nobody_reads(refuse: Refuse) -> None:
     assert problem.message == "lwpt/candidates draws relation, which nothing in this stage reads"
 
 
+def test_two_samplers_that_draw_one_thing(refuse: Refuse) -> None:
+    both = stage("pretrain", [RANKING, INFO_NCE], [CANDIDATES, CONTRAST])
+    problem = only(refuse(model(LW_LSTM, MLP), both, stage("classify", [BCE])), "stages.0.samplers.1")
+    assert problem.message == (
+        "clmil/label-frequency-contrast draws relation, as stages.0.samplers.0 (lwpt/candidates) does already"
+    )
+    problems = refuse(model(LW_LSTM, LABEL_LINEAR), main(BCE, RANKING, samplers=(NEGATIVES, CANDIDATES)))
+    assert only(problems, "samplers.1").message.startswith("lwpt/candidates draws candidates, as samplers.0 ")
+
+
 def test_a_document_made_of_some_labels(refuse: Refuse, workplace: Path) -> None:
     (workplace / "mixed.py").write_text(
         "from labelloom import Component, LabelModule\n"

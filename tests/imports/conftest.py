@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sysconfig
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-from labelloom.bundles import find_bundles
+from labelloom.bundles import Bundle, find_bundles
 
 
 def modules_of(package: str) -> dict[str, Path]:
@@ -20,6 +21,11 @@ def modules_of(package: str) -> dict[str, Path]:
     return {".".join(name.parts).removesuffix(".__init__"): file for name, file in files.items()}
 
 
+def installed_bundles() -> list[Bundle]:
+    """Those in this environment, and not what other tests put on `sys.path`."""
+    return find_bundles([sysconfig.get_path("purelib")])
+
+
 @pytest.fixture(scope="session")
 def core_modules() -> dict[str, Path]:
     return modules_of("labelloom")
@@ -27,7 +33,7 @@ def core_modules() -> dict[str, Path]:
 
 @pytest.fixture(scope="session")
 def bundle_modules() -> dict[str, Path]:
-    packages = sorted({bundle.module.partition(".")[0] for bundle in find_bundles()})
+    packages = sorted({bundle.module.partition(".")[0] for bundle in installed_bundles()})
     return {name: file for package in packages for name, file in modules_of(package).items()}
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ast
+import importlib.metadata
 from pathlib import Path
+
+from .conftest import installed_bundles
 
 
 def imported(file: Path) -> set[str]:
@@ -30,11 +33,7 @@ def test_imports_are_absolute(core_modules, bundle_modules):
 
 
 def test_a_bundle_imports_another_only_if_its_distribution_depends_on_it(bundle_modules):
-    import importlib.metadata
-
-    from labelloom.bundles import find_bundles
-
-    distribution_of = {bundle.module.partition(".")[0]: bundle.distribution for bundle in find_bundles()}
+    distribution_of = {bundle.module.partition(".")[0]: bundle.distribution for bundle in installed_bundles()}
     for name, file in bundle_modules.items():
         own = name.partition(".")[0]
         requires = " ".join(importlib.metadata.requires(distribution_of[own]) or [])

@@ -83,7 +83,7 @@ def _arm(die: str, call: int) -> None:
     if die == "rename":
         Path.replace = _fatal(Path.replace, call, lambda *_: None)  # type: ignore[method-assign]
     elif die == "remove":
-        shutil.rmtree = _fatal(shutil.rmtree, call, lambda path, **_: _half_removed(Path(path)))
+        shutil.rmtree = _fatal(shutil.rmtree, call, lambda path, **_: _half_removed(Path(path)))  # type: ignore[assignment]
     elif die == "save":
         checkpoints.save_file = _fatal(checkpoints.save_file, call, _half_written)  # type: ignore[attr-defined]
     elif die == "weights":

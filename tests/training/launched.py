@@ -13,11 +13,10 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from labelloom import LabelloomError, train
+from labelloom import Batch, LabelloomError, Targets, train
 from labelloom.training.feed import Feed
 
 RANK, WORLD = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
@@ -25,12 +24,12 @@ STEP = Feed.step
 
 
 def interrupt_in(interrupted: int | None) -> None:
-    def step(feed: Feed, number: int) -> Iterator[Any]:
-        if number + 1 == interrupted and RANK == WORLD - 1:
+    def interrupted_step(feed: Feed, step: int) -> Iterator[tuple[Batch, Targets]]:
+        if step + 1 == interrupted and RANK == WORLD - 1:
             signal.raise_signal(signal.SIGINT)
-        return STEP(feed, number)
+        return STEP(feed, step)
 
-    Feed.step = step  # type: ignore[method-assign]
+    Feed.step = interrupted_step  # type: ignore[method-assign,assignment]
 
 
 if __name__ == "__main__":

@@ -34,28 +34,36 @@ class Poisoned(Task):
         where: str = "loss"
 
     def forward(self, states: States, batch: Batch, targets: Targets) -> Loss:
-        losses = states.scores.square().mean(1)  # (B,)
+        scores = states.first("scores")
+        losses = scores.square().mean(1)  # (B,)
         poisoned = (batch.rows == self.config.row) & self.training
         if self.config.where == "loss":
             losses = torch.where(poisoned, torch.nan, losses)
         elif poisoned.any():
             # The root's derivative at zero is infinite, its value is not.
-            losses = losses + (states.scores - states.scores.detach()).square().sum(1).sqrt()
+            losses = losses + (scores - scores.detach()).square().sum(1).sqrt()
         return Loss.over(losses, batch.is_anchor)
 
 
-class Exploding(Predictor):
-    """Scores that overflow where a weight is no longer small."""
+class Scaled(Predictor):
+    """A linear predictor whose scores are multiplied by an option that stages may change."""
 
-    component = Component(kind="predictor", needs=frozenset({"document"}), gives=frozenset({"scores"}))
+    component = Component(
+        kind="predictor",
+        needs=frozenset({"document"}),
+        gives=frozenset({"scores"}),
+        stage_options=frozenset({"scale"}),
+    )
+
+    class Config(Config):
+        scale: float = 1.0
 
     def __init__(self, config: Config, context: Context) -> None:
         super().__init__(config, context)
         self.out = nn.Linear(context.width("document"), len(context.labels))
 
     def forward(self, states: States, batch: Batch) -> States:
-        scores = self.out(states.document)[:, batch.label_ids[0]]
-        return states.add(scores=scores if self.training else scores / (self.out.weight.abs().max() < 10))
+        return states.add(scores=self.config.scale * self.out(states.document)[:, batch.label_ids[0]])
 
 
 class Normed(Predictor):

@@ -12,13 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labelloom.config import Config
+from labelloom.data import batching
 from labelloom.data.columns import Columns
 from labelloom.data.corpus import Split, load_corpus
 from labelloom.errors import TrainingError
 from labelloom.interfaces import Batch, Context, Draw, LabelledRows, Reader, Rng, Sampler, Targets
 from labelloom.spec import TrainingSettings
 from labelloom.spec.data import DataSettings
-from labelloom.training import feed as module
 from labelloom.training.feed import Feed
 
 from .small import write_corpus
@@ -60,7 +60,12 @@ def make(workplace: Path) -> Make:
     corpus = load_corpus(DataSettings(source=str(write_corpus(workplace / "sixty", train=60))))
 
     def make_feed(
-        documents: int = 60, samplers: Sequence[type[Sampler]] = (), key: int = 7, rank: int = 0, world: int = 1, **of: Any
+        documents: int = 60,
+        samplers: Sequence[type[Sampler]] = (),
+        key: int = 7,
+        rank: int = 0,
+        world: int = 1,
+        **of: Any,
     ) -> Feed:
         split: Split = corpus.train.select("train", np.arange(documents))
         columns = Columns.from_texts(split.texts.take(np.arange(documents)), Lengths())
@@ -147,13 +152,13 @@ def test_what_is_drawn_for_a_row_depends_on_no_other_row(make: Make) -> None:
 
 def test_an_epoch_is_cut_into_batches_once(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     epochs: list[int] = []
-    real = module.batch_rows
+    real = batching.batch_rows
 
     def counted(lengths: np.ndarray, size: int, seed: int, epoch: int, **options: Any) -> list[np.ndarray]:
         epochs.append(epoch)
         return real(lengths, size, seed, epoch, **options)
 
-    monkeypatch.setattr(module, "batch_rows", counted)
+    monkeypatch.setattr("labelloom.training.feed.batch_rows", counted)
     feed = make(batch_size=10, epochs=3)
     for step in range(feed.steps):
         list(feed.step(step))

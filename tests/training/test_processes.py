@@ -24,7 +24,7 @@ def specs(workplace: Path) -> list[dict[str, Any]]:
     """17 documents in batches of 8 leave one for the last step, so one process has none there."""
     corpus = write_corpus(workplace / "seventeen", train=17)
     plain = spec_on(corpus, name="plain", training={"epochs": 3, "clip_norm": 0.5})
-    tasks = [{"use": "standard/bce"}, {"use": f"{PARTS}:Cardinality", "weight": 0.3}]
+    tasks: list[dict[str, Any]] = [{"use": "standard/bce"}, {"use": f"{PARTS}:Cardinality", "weight": 0.3}]
     settings = {"accumulation": 3, "metric": "loss.cardinality"}
     several = spec_on(corpus, name="several", tasks=tasks, training=settings)
     stages = {**two_stages(corpus, accumulation=2, clip_norm="none", patience=1), "name": "stages"}
@@ -43,7 +43,9 @@ def alone(specs: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory)
 def together(specs: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder in which two processes trained the specs, then one of them again, then one that they did not end."""
     folder = tmp_path_factory.mktemp("together")
-    orders = [{"spec": spec, "output": str(folder), "interrupt": None} for spec in [*specs, specs[0]]]
+    orders: list[dict[str, Any]] = [
+        {"spec": spec, "output": str(folder), "interrupt": None} for spec in [*specs, specs[0]]
+    ]
     orders.append({"spec": specs[0], "output": str(folder / "interrupted"), "interrupt": 5})
     (folder / "orders.json").write_text(json.dumps(orders))
     with socket.socket() as free:

@@ -136,9 +136,7 @@ def test_a_process_that_only_keeps_company_adds_nothing(parts: list[int], tasks:
 
 @pytest.mark.parametrize("clip_norm", [None, 1.0])
 @pytest.mark.parametrize(("value", "loss"), [(math.nan, False), (math.inf, False), (math.nan, True)])
-def test_a_loss_or_gradient_that_is_not_finite_is_noticed(
-    value: float, loss: bool, clip_norm: float | None
-) -> None:
+def test_a_loss_or_gradient_that_is_not_finite_is_noticed(value: float, loss: bool, clip_norm: float | None) -> None:
     module = Squares(1)
 
     class Spoils(torch.autograd.Function):
@@ -147,13 +145,13 @@ def test_a_loss_or_gradient_that_is_not_finite_is_noticed(
             return total * value if loss else total.clone()
 
         @staticmethod
-        def backward(_: object, gradient: Tensor) -> Tensor:  # type: ignore[override]
+        def backward(_: object, gradient: Tensor) -> Tensor:
             return gradient if loss else gradient * value
 
     class Spoilt(nn.Module):
         def forward(self, rows: Tensor, counted: Tensor) -> tuple[Tensor, Tensor]:
             totals, counts = module(rows, counted)
-            return Spoils.apply(totals), counts  # type: ignore[no-untyped-call]
+            return Spoils.apply(totals), counts
 
     part = (torch.ones(2, 3, dtype=torch.float64), torch.ones(2, 1))
     weights = torch.ones(1, dtype=torch.float64)

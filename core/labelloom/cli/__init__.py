@@ -17,6 +17,8 @@ def main() -> None:
         sys.exit(130)
 
 
-def _one_line(text: Warning | str, kind: type[Warning], file: str, number: int, line: str | None = None) -> str:
+def _one_line(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+) -> str:
     # Which line of which module warns helps nobody who runs a command; kind and text do.
-    return f"{'warning' if kind is UserWarning else kind.__name__}: {text}\n"
+    return f"{'warning' if category is UserWarning else category.__name__}: {message}\n"

@@ -57,7 +57,7 @@ def print_problems(problems: Any) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
     number = process_number()
     for problem in problems:
         text = Text(f"process {number}: " if number else "")

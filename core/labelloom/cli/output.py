@@ -24,7 +24,8 @@ def console() -> Console:
     """Standard output. Where it is no terminal lines are not wrapped, so that files and grep see them whole."""
     from rich.console import Console
 
-    return Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else _UNWRAPPED)
+    width = None if sys.stdout.isatty() else _UNWRAPPED
+    return Console(highlight=False, markup=False, emoji=False, width=width)
 
 
 def table(*columns: str, numbers: Iterable[str] = ()) -> Table:

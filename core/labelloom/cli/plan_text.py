@@ -15,6 +15,9 @@ from labelloom.config import held_specs
 from labelloom.spec.decision import DecisionSettings
 from labelloom.training.metric import is_loss, metric_of
 
+_LONGEST = 32
+"""Characters of an option's value that are shown: digests and paths are longer than they are worth."""
+
 
 def print_plan(out: Console, plan: Plan) -> None:
     """Everything about `plan` that is known without data."""
@@ -61,7 +64,11 @@ def _options(node: Node) -> str:
     """The options that the spec sets, without those that hold parts."""
     held = {path.partition(".")[0] for path, _, _ in held_specs(node.config)}
     chosen = node.config.model_dump(exclude_unset=True, exclude=held)
-    return ", ".join(f"{name} = {value}" for name, value in chosen.items())
+    return ", ".join(f"{name} = {_short(str(value))}" for name, value in chosen.items())
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
 def _stage(plan: Plan, stage: StagePlan) -> Iterator[tuple[str, str]]:
@@ -96,11 +103,14 @@ def _loss(task: TaskPlan, several: bool) -> str:
 
 def _kept(stage: StagePlan) -> str:
     metric = metric_of(stage)
-    what = f"the stage's own {metric}" if is_loss(metric) else metric
     patience = (
         f"; stops after {stage.settings.patience} validations without a better one" if stage.settings.patience else ""
     )
-    kept = f"the weights with the best {what} on validation" if stage.settings.keep == "best" else "the last weights"
+    kept = (
+        f"the weights with the {'lowest' if is_loss(metric) else 'best'} {metric} on validation"
+        if stage.settings.keep == "best"
+        else "the last weights"
+    )
     return kept + patience
 
 

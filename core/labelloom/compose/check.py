@@ -76,6 +76,7 @@ class Checker:
                 missing = [need for need in missing if "scores" not in need.alternatives]
             problems += self._unmet(task.node, missing, here, stage, task, flow)
             live |= live_paths(here, chosen)
+        problems += self._drawn_twice(stage)
         if not problems and not stuck:
             problems += self._unread_draws(stage, live)
         problems += self._label_sets(stage, live)
@@ -160,6 +161,18 @@ class Checker:
                 # An encoder replaces what is there; a label module or sampler only joins it.
                 found[component.name] = (len(lacking) * 2 + (component.kind == "encoder"), hint)
         yield from (hint for _, hint in sorted(found.values()))
+
+    def _drawn_twice(self, stage: StagePlan) -> Iterator[Problem]:
+        """Two samplers that draw one thing would mix what their readers cannot tell apart."""
+        first: dict[str, Node] = {}
+        for sampler in stage.samplers:
+            taken = sorted(name for name in sampler.signature.gives if first.setdefault(name, sampler) is not sampler)
+            if taken:
+                yield Problem(
+                    sampler.key,
+                    f"{sampler.component.name} draws {', '.join(taken)}, as {first[taken[0]].title} does already",
+                    ("give each a stage of its own",),
+                )
 
     def _unread_draws(self, stage: StagePlan, live: set[str]) -> Iterator[Problem]:
         readers = [node for node in stage.model.nodes if node.path in live]

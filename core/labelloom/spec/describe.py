@@ -29,6 +29,7 @@ def type_text(schema: Mapping[str, Any], held: str | None = None) -> str:
     if "anyOf" in schema:
         return " | ".join(type_text(each) for each in schema["anyOf"] if each.get("type") != "null")
     if schema.get("type") == "array":
-        return f"list of {type_text(schema.get('items', {}))}"
+        items = schema.get("items") or schema.get("prefixItems", [{}])[0]  # of a tuple, the first stands for all
+        return f"list of {type_text(items)}"
     bounds = ", ".join(f"{sign} {schema[key]:g}" for key, sign in _BOUNDS.items() if key in schema)
     return f"{_WORDS.get(schema.get('type', ''), 'table')} {bounds}".rstrip()

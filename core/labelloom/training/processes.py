@@ -35,10 +35,17 @@ def make_accelerator(settings: TrainingSettings) -> Accelerator:
     AcceleratorState._reset_state()
     precision = "no" if settings.precision == "fp32" else settings.precision
     try:
-        return Accelerator(mixed_precision=precision)
+        accelerator = Accelerator(mixed_precision=precision)
     except ValueError as error:
-        raise TrainingError(
-            f"this machine cannot train in {settings.precision}: {error}",
-            where="training.precision",
-            suggestions=['precision = "bf16"', 'precision = "fp32"'],
-        ) from error
+        raise _impossible(settings.precision, str(error)) from error
+    if precision == "fp16" and accelerator.scaler is None:
+        # On a CPU accelerate would train in fp32 without a word.
+        raise _impossible(precision, f"its device is {accelerator.device.type}, and fp16 needs a GPU")
+    return accelerator
+
+
+def _impossible(precision: str, why: str) -> TrainingError:
+    others = [f'precision = "{other}"' for other in ("bf16", "fp32") if other != precision]
+    return TrainingError(
+        f"this machine cannot train in {precision}: {why}", where="training.precision", suggestions=others
+    )

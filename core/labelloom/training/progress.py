@@ -54,7 +54,7 @@ class Shown:
     """A progress bar with loss, documents a second and time left; without a terminal, a line every ten seconds."""
 
     def __init__(self) -> None:
-        self.console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self.console = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
         self._bar: Progress | None = None
         self._task: TaskID | None = None
         self._said = 0.0
@@ -62,7 +62,7 @@ class Shown:
 
     def say(self, text: str) -> None:
         """One line above the bar."""
-        self.console.print(text, markup=False)
+        self.console.print(text)
 
     def start(self, stage: str, steps: int, done: int) -> None:
         """Show a new bar, at `done` of `steps`."""

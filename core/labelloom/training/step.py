@@ -78,7 +78,7 @@ def gradients(
     # Without clipping the norm is still needed: a gradient that is not finite would spoil the weights for good.
     norm = accelerator.clip_grad_norm_(trained, math.inf if clip_norm is None else clip_norm)
     loss, length, *each = torch.stack([(weights * means).sum(), torch.as_tensor(norm).to(means), *means]).tolist()
-    return StepResult(loss, each, length, scaled=accelerator.mixed_precision == "fp16")
+    return StepResult(loss, each, length, scaled=accelerator.scaler is not None)
 
 
 def _divisor(counts: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ class BagConfig(Config):
     width: int = Field(16, gt=0, le=512, description="Width of a word's vector.")
     pooling: Literal["mean", "sum"] = Field("mean", description="How words make a document.")
     dropout: float | None = Field(None, ge=0, lt=1, description="On the words.")
+    note: str = Field("", description="For people.")
     spare: bool = Field(False, description="Add a weight that no loss reaches.")
 
 

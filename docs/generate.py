@@ -1,0 +1,251 @@
+"""Writes the parts of the reference that follow from the code: the commands, the spec's keys, the components.
+
+    python docs/generate.py
+
+A page keeps its own text; only what stands between `<!-- generated: name -->` and `<!-- end -->` is replaced.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+import typer
+from pydantic import BaseModel
+
+from labelloom.bundles import Catalogue, load_target
+from labelloom.cli.app import app
+from labelloom.cli.output import in_order
+from labelloom.cli.show import default_text
+from labelloom.components import KINDS, Component
+from labelloom.config import held_kinds
+from labelloom.evaluation.metrics import METRICS, METRICS_AT_K, Metric
+from labelloom.spec import BranchSpec, ModelSpec, Spec, StageSpec, TaskSpec, TrainingSettings
+from labelloom.spec.data import DataSettings
+from labelloom.spec.decision import DecisionSettings
+from labelloom.spec.describe import type_text
+
+ROOT = Path(__file__).parents[1]
+REFERENCE = ROOT / "docs" / "reference"
+
+_REGION = re.compile(r"(<!-- generated: (?P<name>[\w-]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+_PARTS = {"encoder": "encoder", "label_modules": "label_module", "predictor": "predictor", "samplers": "sampler"}
+"""Keys of the spec that name parts, with the kind of part."""
+
+
+def page(name: str) -> str:
+    """The text of a page of the reference with its generated parts made anew.
+
+    Raises KeyError for a part that nothing generates.
+    """
+    text = (REFERENCE / name).read_text(encoding="utf-8")
+    return _REGION.sub(lambda found: f"{found[1]}\n{GENERATED[found['name']]().strip()}\n\n{found[4]}", text)
+
+
+# The commands.
+
+
+def commands() -> str:
+    """Every command: what it does, its arguments and options."""
+    return "\n".join(_command(name, command) for name, command in _command_group().commands.items())
+
+
+def _command_group() -> Any:
+    return typer.main.get_command(app)
+
+
+def _command(name: str, command: Any) -> str:
+    callback = next(inspect.unwrap(each.callback) for each in app.registered_commands if each.name == name)
+    types = {
+        key: get_args(hint)[0] for key, hint in get_type_hints(callback, include_extras=True).items() if get_args(hint)
+    }
+    defaults = {key: each.default for key, each in inspect.signature(callback).parameters.items()}
+    rows = [
+        (_signature(parameter, types[parameter.name]), _escaped(parameter.help) + _default(defaults[parameter.name]))
+        for parameter in command.params
+        if parameter.name in types
+    ]
+    arguments = " ".join(
+        parameter.metavar if parameter.required else f"[{parameter.metavar}]"
+        for parameter in command.params
+        if parameter.param_type_name == "argument"
+    )
+    usage = f"labelloom {name} {arguments} [OPTIONS]" if rows else f"labelloom {name}"
+    told = "\n\n".join(" ".join(paragraph.split()) for paragraph in inspect.cleandoc(command.help).split("\n\n"))
+    return f"## labelloom {name}\n\n`{' '.join(usage.split())}`\n\n{told}\n\n{_table(('', ''), rows)}"
+
+
+def _signature(parameter: Any, kind: Any) -> str:
+    if parameter.param_type_name == "argument":
+        return f"`{parameter.metavar}`"
+    names = ", ".join(f"`{name}`" for name in sorted(parameter.opts, key=len))
+    if kind is bool:
+        return names
+    return f"{names} {_code(parameter.metavar or _value_name(kind))}"
+
+
+def _default(value: Any) -> str:
+    return f" Default {_code(str(value))}." if isinstance(value, str | int) and not isinstance(value, bool) else ""
+
+
+def _value_name(kind: Any) -> str:
+    kinds = [kind, *get_args(kind), *(inner for each in get_args(kind) for inner in get_args(each))]
+    return "N" if int in kinds else "TEXT"
+
+
+# The spec.
+
+
+def _keys(model: type[BaseModel]) -> Callable[[], str]:
+    return lambda: _table(("key", "type", "default", ""), list(_key_rows(model)))
+
+
+def _key_rows(model: type[BaseModel]) -> Iterator[tuple[str, ...]]:
+    schema = model.model_json_schema()
+    for name, told in schema["properties"].items():
+        if model is Spec and told.get("$ref"):
+            kind = f"[table](#{name})"
+        elif name in ("branches", "stages") or (name == "tasks"):
+            kind = f"[list of tables](#{'modelbranches' if name == 'branches' else name})"
+        elif name == "training":
+            kind = "[table](#training)"
+        else:
+            kind = _type(told, _PARTS.get(name))
+        yield f"`{name}`", kind, _default_of(name, schema), _escaped(told["description"])
+
+
+def _type(told: dict[str, Any], held: str | None) -> str:
+    text = type_text(told, held)
+    return _code(text) if '"' in text or text == "true | false" else _escaped(text)
+
+
+def _default_of(name: str, schema: dict[str, Any]) -> str:
+    if name in schema.get("required", ()):
+        return "required"
+    value = schema["properties"][name].get("default")
+    return "–" if value is None else _code(default_text(value))
+
+
+# The metrics.
+
+
+def metrics() -> str:
+    """Every metric: its key, its name for people, what it is."""
+    rows = [_metric(key, metric) for key, metric in METRICS.items()]
+    at_k = ((key, make(5)) for key, make in METRICS_AT_K.items())
+    rows += [_metric(key, replace(metric, name=metric.name.replace("5", "k"))) for key, metric in at_k]
+    return _table(("key", "name", ""), rows)
+
+
+def _metric(key: str, metric: Metric) -> tuple[str, ...]:
+    function = metric.compute.func if isinstance(metric.compute, partial) else metric.compute
+    return f"`{key}`", metric.name, _escaped(" ".join(inspect.cleandoc(function.__doc__ or "").split()))
+
+
+# The components.
+
+
+def components() -> str:
+    """The components and specs of every bundle in the repository."""
+    catalogue = Catalogue()
+    return "\n".join(_bundle(name, catalogue) for name in bundle_names())
+
+
+def bundle_names() -> list[str]:
+    """The bundles in the repository; others that are installed are not the reference's business."""
+    projects = (tomllib.loads(file.read_text(encoding="utf-8")) for file in ROOT.glob("plugins/*/pyproject.toml"))
+    return sorted(name for each in projects for name in each["project"]["entry-points"]["labelloom.bundles"])
+
+
+def _bundle(name: str, catalogue: Catalogue) -> str:
+    records = catalogue.load(name).values()
+    told = [f"## The bundle {name}\n"]
+    for kind in KINDS:
+        told += [_component(record) for record in records if record.kind == kind]
+    rows = [
+        (f"`{spec}`", _escaped(str(tomllib.loads(file.read_text(encoding="utf-8")).get("description", ""))))
+        for spec, file in catalogue.specs().items()
+        if spec.startswith(f"{name}/")
+    ]
+    told.append(f"### Specs of {name}\n\n{_table(('spec', ''), rows)}")
+    return "\n".join(told)
+
+
+def _component(record: Component) -> str:
+    config = load_target(record.config, record.name) if record.config else None
+    computed = callable(getattr(config, "signature", None))
+    facts = [("kind", record.kind.replace("_", " "))]
+    if record.needs or record.gives or not computed:
+        facts += [("needs", _names(record.needs)), ("gives", _names(record.gives))]
+    if record.kind in ("label_module", "predictor"):
+        facts.append(("works on", "every label at once" if record.labels == "all" else "any of the labels"))
+    if record.trains:
+        facts.append(("trains", f"scores, to be {record.trains}"))
+    told = [f"### {record.name}\n\n{record.summary}.\n", _table(("", ""), facts)]
+    if computed:
+        told.append("What it needs and gives depends on its options; `labelloom check` tells it for a spec.\n")
+    rows = list(_option_rows(config, record)) if config else []
+    told.append(_table(("option", "type", "default", ""), rows) if rows else "It has no options.\n")
+    return "\n".join(told)
+
+
+def _option_rows(config: type[BaseModel], record: Component) -> Iterator[tuple[str, ...]]:
+    schema, held = config.model_json_schema(), held_kinds(config)
+    for name, told in schema.get("properties", {}).items():
+        stage = " A stage may change it." if name in record.stage_options else ""
+        about = _escaped(told.get("description", "")) + stage
+        yield f"`{name}`", _type(told, held.get(name)), _default_of(name, schema), about
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(_code(name) for name in in_order(names)) or "nothing"
+
+
+# Markdown.
+
+
+def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    if not rows:
+        return ""
+    lines = [header, ("---",) * len(header), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _code(text: str) -> str:
+    return f"`{text}`".replace("|", "\\|")
+
+
+def _escaped(text: str) -> str:
+    """Text for a table's cell: bars would end it, and angle brackets are HTML outside of code."""
+    parts = re.split(r"(`[^`]*`)", text.replace("|", "\\|"))
+    return "".join(part if part.startswith("`") else part.replace("<", "&lt;").replace(">", "&gt;") for part in parts)
+
+
+GENERATED: dict[str, Callable[[], str]] = {
+    "commands": commands,
+    "spec": _keys(Spec),
+    "data": _keys(DataSettings),
+    "model": _keys(ModelSpec),
+    "branches": _keys(BranchSpec),
+    "tasks": _keys(TaskSpec),
+    "training": _keys(TrainingSettings),
+    "stages": _keys(StageSpec),
+    "decision": _keys(DecisionSettings),
+    "metrics": metrics,
+    "components": components,
+}
+"""The generated parts by name."""
+
+PAGES = ("cli.md", "components.md", "run.md", "spec.md")
+
+
+if __name__ == "__main__":
+    for name in PAGES:
+        text = page(name)
+        (REFERENCE / name).write_text(text, encoding="utf-8")

@@ -1,0 +1,82 @@
+"""The tests of the pages would fail where a page is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from labelloom.errors import SpecError
+
+from .pages import ROOT, Block, blocks_of
+from .running import Reader, compare
+
+
+def block(language: str, text: str, *tests: str, file: str = "") -> Block:
+    return Block(ROOT / "README.md", 1, language, text, file, list(tests))
+
+
+@pytest.fixture
+def reader(tmp_path: Path) -> Reader:
+    return Reader(tmp_path / "work", tmp_path / "environment")
+
+
+def test_blocks_are_found_with_the_comments_above_them(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(
+        "<!-- file: a.toml -->\n```toml\nx = 1\n```\n\n1. item\n\n   ```sh\n   ls\n     -l\n   ```\n"
+        "<!-- test: exit 1 -->\n<!-- test: append -v -->\n\n```console\n$ false\n```\n"
+    )
+    first, second, third = blocks_of(page)
+    assert (first.language, first.text, first.file, first.line) == ("toml", "x = 1\n", "a.toml", 2)
+    assert (second.language, second.text, second.file) == ("sh", "ls\n  -l\n", "")
+    assert (third.said("exit"), third.said("append"), third.said("skip")) == ("1", "-v", None)
+
+
+def test_a_comment_that_is_misspelt_is_an_error(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("<!-- test: skp, slow -->\n```sh\nls\n```\n")
+    with pytest.raises(ValueError, match="unknown comment"):
+        blocks_of(page)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        block("sh", "false\n"),
+        block("sh", "false | true\n"),
+        block("sh", "true\n", "exit 1"),
+        block("console", "$ false\n$ echo hello\nhello\n"),
+        block("console", "$ echo hello\ngoodbye\n"),
+        block("console", "$ printf 'a\\nb\\n'\nb\na\n"),
+        block("python", "raise SystemExit(3)\n"),
+    ],
+    ids=lambda wrong: wrong.text.strip(),
+)
+def test_a_command_that_does_something_else_is_an_error(reader, wrong):
+    with pytest.raises(AssertionError, match=r"README\.md:1"):
+        reader.follow(wrong)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["name = 'x'\n", "[training]\nepoch = 3\n", "extends = 'standard/minilm'\n[model.encoder]\npoling = 'cls'\n"],
+)
+def test_a_spec_that_the_program_refuses_is_an_error(reader, text):
+    with pytest.raises(SpecError):
+        reader.follow(block("toml", text))
+    reader.follow(block("toml", text, "refused"))
+
+
+def test_numbers_and_spaces_may_differ_and_an_ellipsis_skips():
+    compare(
+        ["micro-F1   0.51", "…", "took 3 s", "run … is there"], "micro-F1 0.9\nx\ntook 12 s\nrun a/b is there\n", ""
+    )
+    with pytest.raises(AssertionError):
+        compare(["12 documents"], "13 documents\n", "")
+
+
+def test_what_a_page_installs_stays_in_its_environment(reader):
+    reader.follow(block("console", "$ python -c 'import sys; print(sys.prefix != sys.base_prefix)'\nTrue\n"))
+    reader.follow(block("console", "$ labelloom --version\nlabelloom 0.1.0\n"))
+    reader.follow(block("console", "$ pip --version\npip … (python …)\n"))

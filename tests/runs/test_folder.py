@@ -1,0 +1,223 @@
+"""The run folder: what is in it, what may not be overwritten, and that every file in it is whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import labelloom
+from labelloom.errors import DataError, RunError
+from labelloom.runs.folder import RunFolder, replace_file, write_json
+
+from ..training.small import Killed, KilledAfter, assert_equal_runs, spec_on, two_stages
+
+KINDS = {".toml", ".json", ".jsonl", ".parquet", ".safetensors"}
+
+
+def unfinished(corpus: Path, output: Path, steps: int = 4) -> Path:
+    with pytest.raises(Killed):
+        labelloom.train(spec_on(corpus), output=output, reporter=KilledAfter(steps))
+    return output / "small" / "0"
+
+
+def files(run: Path) -> set[str]:
+    return {str(file.relative_to(run)) for file in run.rglob("*") if file.is_file()}
+
+
+def test_what_a_finished_run_holds(run: Path) -> None:
+    assert files(run) == {
+        "assets/arrays.safetensors",
+        "assets/values.json",
+        "decision.json",
+        "history.jsonl",
+        "labels.json",
+        "metrics.json",
+        "model.safetensors",
+        "predictions.parquet",
+        "spec.toml",
+    }
+    assert not (run / "checkpoints").exists()
+
+
+def test_an_unfinished_run_holds_nothing_that_runs_code(corpus: Path, tmp_path: Path) -> None:
+    found = files(unfinished(corpus, tmp_path))
+    assert {Path(name).suffix for name in found} <= KINDS
+    assert {name for name in found if name.startswith("checkpoints")} == {
+        "checkpoints/000-000000003/optimiser.safetensors",
+        "checkpoints/000-000000003/progress.json",
+        "checkpoints/000-000000003/weights.safetensors",
+        "checkpoints/best-000-000000003.safetensors",
+    }
+
+
+@pytest.mark.parametrize(("finished", "command"), [(True, "evaluate"), (False, "train --resume")])
+def test_a_run_is_never_overwritten(finished: bool, command: str, corpus: Path, tmp_path: Path) -> None:
+    run = labelloom.train(spec_on(corpus), output=tmp_path).path if finished else unfinished(corpus, tmp_path)
+    before = {name: (run / name).read_bytes() for name in files(run)}
+
+    with pytest.raises(RunError) as error:
+        labelloom.train(spec_on(corpus, training={"epochs": 1}), output=tmp_path)
+
+    assert str(error.value).splitlines() == [
+        f"{run}: this run is there already, and runs are never overwritten",
+        f"    try: labelloom {command} {run}",
+        "    try: --seed, --output or --set name=... for a new one",
+    ]
+    assert {name: (run / name).read_bytes() for name in files(run)} == before
+
+
+def test_what_cannot_begin_leaves_no_run_behind(corpus: Path, tmp_path: Path) -> None:
+    """The user mends the data and tries again, without another name or `--resume`."""
+    broken = tmp_path / "broken"
+    shutil.copytree(corpus, broken)
+    (broken / "train.jsonl").write_text("no JSON\n")
+    with pytest.raises(DataError):
+        labelloom.train(spec_on(broken), output=tmp_path)
+    shutil.copy(corpus / "train.jsonl", broken)
+
+    assert labelloom.train(spec_on(broken), output=tmp_path).path == tmp_path / "small" / "0"
+
+
+class Renames:
+    """Ends the process, as it were, before its n-th rename of a file or folder."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, fatal: int) -> None:
+        self.fatal = fatal
+        self.names: list[str] = []
+        patch.setattr(os, "replace", self._counting(os.replace))  # what Path.replace calls
+
+    def _counting(self, rename: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapped(source: Any, target: Any) -> Any:
+            self.names.append(Path(target).name)
+            if len(self.names) == self.fatal:
+                raise Killed
+            return rename(source, target)
+
+        return wrapped
+
+
+@pytest.fixture(scope="module")
+def whole(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return labelloom.train(two_stages(corpus, checkpoint_every=2), output=tmp_path_factory.mktemp("whole")).path
+
+
+NAMES = [
+    *("labels.json", "assets", "spec.toml"),
+    *("weights.safetensors", "000-000000002"),
+    *("best-000-000000003.safetensors", "weights.safetensors", "001-000000000"),
+    *("best-001-000000002.safetensors", "weights.safetensors", "001-000000002"),
+    *("weights.safetensors", "001-000000004", "weights.safetensors", "002-000000000"),
+    *("model.safetensors", "decision.json", "predictions.parquet", "metrics.json"),
+]
+
+
+@pytest.mark.parametrize("fatal", range(1, len(NAMES) + 1))
+def test_a_crash_at_any_rename_leaves_a_state_to_go_on_from(
+    fatal: int, corpus: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = two_stages(corpus, checkpoint_every=2)
+    run = tmp_path / "small" / "0"
+    renames = Renames(monkeypatch, fatal)
+    with pytest.raises(Killed):
+        labelloom.train(spec, output=tmp_path)
+    monkeypatch.undo()
+    monkeypatch.setenv("LABELLOOM_CACHE", os.environ["LABELLOOM_CACHE"])
+    assert renames.names == NAMES[:fatal]
+
+    # Until the spec is there, there is no run yet.
+    if NAMES[fatal - 1] in ("labels.json", "assets", "spec.toml"):
+        with pytest.raises(RunError, match="this folder is no run"):
+            labelloom.resume(run)
+        labelloom.train(spec, output=tmp_path)
+    else:
+        labelloom.resume(run)
+
+    assert_equal_runs(run, whole)
+    assert files(run) == files(whole)
+
+
+def test_a_folder_that_is_no_run(tmp_path: Path) -> None:
+    for action in (labelloom.resume, labelloom.load):
+        with pytest.raises(RunError) as error:
+            action(tmp_path / "elsewhere")
+        assert str(error.value).splitlines() == [
+            f"{tmp_path / 'elsewhere'}: this folder is no run: it has no spec.toml",
+            "    try: name the folder of one seed, such as runs/my-model/0",
+        ]
+
+
+def test_an_unfinished_run_cannot_be_loaded(corpus: Path, tmp_path: Path) -> None:
+    run = unfinished(corpus, tmp_path)
+    with pytest.raises(RunError) as error:
+        labelloom.load(run)
+    assert str(error.value).splitlines() == [
+        f"{run}: this run has no model.safetensors: its training has not ended",
+        f"    try: labelloom train --resume {run}",
+    ]
+
+
+def test_a_run_that_lacks_only_its_scores_is_not_finished(run: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "0"
+    shutil.copytree(run, copy)
+    (copy / "metrics.json").unlink()
+    assert not RunFolder(copy).finished
+    with pytest.raises(RunError, match=r"this run has no metrics\.json: its training has not ended"):
+        RunFolder(copy).read_metrics()
+
+
+def test_weights_of_another_model_are_refused(run: Path, corpus: Path, tmp_path: Path) -> None:
+    other = spec_on(corpus)
+    other["model"]["encoder"]["hidden"] = 4
+    wrong = labelloom.train(other, output=tmp_path).path
+    copy = tmp_path / "copy"
+    shutil.copytree(run, copy)
+    shutil.copy(wrong / "model.safetensors", copy)
+
+    with pytest.raises(RunError) as error:
+        labelloom.load(copy)
+
+    first, *rest = str(error.value).splitlines()
+    assert first.startswith(f"{copy / 'model.safetensors'}: the weights do not fit the run's spec:")
+    assert "size mismatch" in str(error.value)
+    assert rest[-1] == "    try: use the versions of labelloom and its bundles that saved the run"
+
+
+@pytest.mark.parametrize("content", [b"", b"no tensors", b"\xff" * 64])
+def test_weights_that_cannot_be_read_are_refused(content: bytes, run: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "0"
+    shutil.copytree(run, copy)
+    (copy / "model.safetensors").write_bytes(content)
+    with pytest.raises(RunError, match="the weights do not fit the run's spec"):
+        labelloom.load(copy)
+
+
+def test_a_checkpoint_that_cannot_be_read_is_refused(corpus: Path, tmp_path: Path) -> None:
+    run = unfinished(corpus, tmp_path)
+    checkpoint = run / "checkpoints" / "000-000000003"
+    (checkpoint / "progress.json").write_text('{"stage": 0, "other": 1}')
+    with pytest.raises(RunError) as error:
+        labelloom.resume(run)
+    assert str(error.value).startswith(f"{checkpoint}: the checkpoint cannot be read: ")
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
+    file = tmp_path / "below" / "metrics.json"
+    write_json(file, {"ü": 0.1})
+    assert file.read_text(encoding="utf-8") == '{\n "ü": 0.1\n}\n'
+
+    with pytest.raises(ValueError, match="Out of range float values are not JSON compliant"):
+        write_json(file, {"loss": float("nan")})
+
+    def half(beside: Path) -> None:
+        beside.write_text("{")
+        raise Killed
+
+    with pytest.raises(Killed):
+        replace_file(file, half)
+    assert json.loads(file.read_text(encoding="utf-8")) == {"ü": 0.1}
