@@ -68,14 +68,15 @@ Weights = dict[str, torch.Tensor]
 class StageRecord:
     """What a stage did: the weights at its first step and after its last, and which of them required a gradient.
 
-    `pushed` names the weights that got a gradient other than zero. `parts` are the paths of all parts, `training` those
-    of the parts that were in training mode.
+    `reached` names the weights that got a gradient, `pushed` those that got one other than zero. `parts` are the paths
+    of all parts, `training` those of the parts that were in training mode.
     """
 
     name: str
     start: Weights
     parts: set[str]
     trainable: set[str] = field(default_factory=set)
+    reached: set[str] = field(default_factory=set)
     pushed: set[str] = field(default_factory=set)
     training: set[str] = field(default_factory=set)
     end: Weights = field(default_factory=dict)
@@ -106,7 +107,7 @@ class Recorder(Silent):
         self.stages.append(record)
         for name, weight in self.assembly.named_parameters():
             if weight.requires_grad:
-                self.hooks.append(weight.register_post_accumulate_grad_hook(partial(_note, record.pushed, name)))
+                self.hooks.append(weight.register_post_accumulate_grad_hook(partial(_note, record, name)))
 
     def step(self, loss: float, documents_per_second: float) -> None:
         assert self.assembly is not None
@@ -124,9 +125,10 @@ class Recorder(Silent):
         return {name: weight.detach().cpu().clone() for name, weight in self.assembly.named_parameters()}
 
 
-def _note(pushed: set[str], name: str, weight: torch.Tensor) -> None:
+def _note(record: StageRecord, name: str, weight: torch.Tensor) -> None:
+    record.reached.add(name)
     if weight.grad is not None and bool(weight.grad.any()):
-        pushed.add(name)
+        record.pushed.add(name)
 
 
 @dataclass(frozen=True)

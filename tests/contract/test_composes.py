@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from torch import Tensor
 import labelloom
 from labelloom.bundles import find_bundles
 from labelloom.compose.batches import make_batch, make_targets, plain_draw
-from labelloom.compose.build import build_samplers, use_options
+from labelloom.compose.build import build_samplers, prepare, use_options
 from labelloom.compose.plan import Plan, StagePlan
 from labelloom.data.cache import cache_folder
 from labelloom.data.columns import tokenised
@@ -30,26 +31,31 @@ from labelloom.runs.classifier import Classifier
 from labelloom.training.feed import Feed
 from labelloom.training.stage import StageModule
 
-from .cases import CASES, Case
+from .cases import BCE, CASES, LABEL_MASK, REVEAL, Case, spec
 from .conftest import STANDINS, StageRecord, Trained
 
 Train = Callable[[Case], Trained]
 
 
-def of(name: str) -> Any:
-    """The decorator for a test of one case."""
-    return pytest.mark.parametrize("case", [case for case in CASES if case.name == name], ids=[name])
+def those(chosen: Callable[[Case], bool]) -> Any:
+    """The decorator for a test of some of the cases, instead of all."""
+    cases = [case for case in CASES if chosen(case)]
+    return pytest.mark.parametrize("case", cases, ids=[case.name for case in cases])
 
 
-def drawn(*uses: str) -> Any:
-    """The decorator for a test of the cases in which a stage has one of these samplers."""
+def of(*names: str) -> Any:
+    """The decorator for a test of the cases of these names."""
+    assert set(names) <= {case.name for case in CASES}, names
+    return those(lambda case: case.name in names)
 
-    def draws(case: Case) -> bool:
-        stages = case.spec.get("stages", [case.spec])
-        return any(sampler["use"] in uses for stage in stages for sampler in stage["samplers"])
 
-    chosen = [case for case in CASES if draws(case)]
-    return pytest.mark.parametrize("case", chosen, ids=[case.name for case in chosen])
+def drawn(use: str) -> Any:
+    """The decorator for a test of the cases that have this sampler in a stage."""
+    return those(
+        lambda case: any(
+            sampler["use"] == use for stage in case.spec.get("stages", [case.spec]) for sampler in stage["samplers"]
+        )
+    )
 
 
 @pytest.fixture
@@ -87,8 +93,6 @@ def feed_of(classifier: Classifier, corpus: Corpus, stage: StagePlan, sets: Labe
 
 
 def assets_of(classifier: Classifier, corpus: Corpus) -> Mapping[str, Any]:
-    from labelloom.compose.build import prepare
-
     return prepare(classifier.plan, corpus)
 
 
@@ -157,6 +161,7 @@ def test_a_stage_changes_the_weights_that_its_tasks_reach_and_no_other(case: Cas
     for stage in made.recorder.stages:
         # What decays changes without a gradient too; a bias that cancels out of the loss has none at all.
         assert stage.pushed <= stage.changed <= stage.trainable
+        assert stage.reached == stage.trainable
         assert {part_of(plan, name) for name in stage.pushed} == case.trains[stage.name]
         assert {part_of(plan, name) for name in stage.changed} == case.trains[stage.name]
 
@@ -241,11 +246,10 @@ def test_ranking_in_chunks_equals_dense_ranking(loaded: Classifier, corpus: Corp
         assert all(len(set(row)) == k for row in ids.tolist())
 
 
+@those(lambda case: not case.every_label)
 def test_a_label_gets_the_same_score_whatever_other_labels_are_asked_about(
     case: Case, loaded: Classifier, corpus: Corpus
 ) -> None:
-    if case.every_label:
-        pytest.skip("a part of it works only on every label")
     batch = batch_of(loaded, [corpus.train.texts[row] for row in range(4)])
     own = torch.tensor([[4, 1, 0], [5, 2, 2], [0, 1, 3], [3, 0, 0]])
     shared = torch.tensor([[5, 0, 2]])
@@ -342,14 +346,13 @@ def test_a_label_scores_the_same_among_drawn_candidates(case: Case, loaded: Clas
 
 # What single configurations promise.
 
-TWINS = [
+twins = of(
     "lw-pt-of-lw-lstm-twins",
     "lw-pt-of-hlw-lstm-twins",
     "lw-pt-of-twins-of-two-kinds",
     "lw-pt-of-transformer-twins",
     "lw-pt-of-joint-encoder-twins",
-]
-twins = pytest.mark.parametrize("case", [case for case in CASES if case.name in TWINS], ids=TWINS)
+)
 
 
 @twins
@@ -404,9 +407,7 @@ def test_one_twin_is_frozen_while_the_other_trains(case: Case, trained: Train) -
     assert "model.encoder.candidate" in again.training
 
 
-@pytest.mark.parametrize(
-    "case", [case for case in CASES if case.name in ("cl-mil", "two-branches")], ids=["cl-mil", "two-branches"]
-)
+@of("cl-mil", "two-branches")
 def test_branches_average_probabilities_by_their_shares(case: Case, loaded: Classifier, corpus: Corpus) -> None:
     batch = batch_of(loaded, [corpus.train.texts[row] for row in range(5)])
     model = loaded.assembly.model
@@ -420,11 +421,7 @@ def test_branches_average_probabilities_by_their_shares(case: Case, loaded: Clas
         torch.testing.assert_close(model(batch), expected)
 
 
-@pytest.mark.parametrize(
-    "case",
-    [case for case in CASES if case.name in ("cl-mil", "contrast-before-laco")],
-    ids=["cl-mil", "contrast-before-laco"],
-)
+@of("cl-mil", "contrast-before-laco")
 def test_the_contrastive_stage_reads_the_text_alone(case: Case, loaded: Classifier, corpus: Corpus) -> None:
     contrast, classify = stages_of(loaded)
     use_options(loaded.assembly, contrast[0], loaded.plan)
@@ -463,10 +460,30 @@ def test_a_reset_table_is_filled_by_the_encoder_as_it_is_by_then(case: Case, tra
     torch.testing.assert_close(classify.start[name], means, rtol=1e-5, atol=1e-6)
 
 
+def test_a_bundles_own_field_is_cut_to_each_chunk_of_labels(
+    workplace: Path, write_spec: Callable[[Mapping[str, Any]], Path]
+) -> None:
+    (workplace / "answers.py").write_text(
+        "from labelloom import Component, Predictor\n"
+        "class Answers(Predictor):\n"
+        '    component = Component(kind="predictor", needs={"lmmtc.slots"}, gives={"scores"})\n'
+        "    def forward(self, states, batch):\n"
+        '        slots = states.get("lmmtc.slots")\n'
+        "        return states.add(scores=slots[..., 1] - slots[..., 0])\n"
+    )
+    model = {"encoder": LABEL_MASK, "predictor": {"use": "./answers.py:Answers"}}
+    file = write_spec(spec("answers", model, {"name": "main", "tasks": [BCE], "samplers": [REVEAL]}))
+    run = labelloom.train(file, output=workplace / "runs", allow_local_code=True)
+    classifier = labelloom.load(run.path, allow_local_code=True, device="cpu")
+    batch = batch_of(classifier, ["graphs and trees", "genes"])
+    with torch.no_grad():
+        dense = classifier.assembly.model(batch)
+    ids, scores = classifier.assembly.model.rank(batch, 6, chunk=2)
+    torch.testing.assert_close(scores, dense.gather(1, ids), rtol=1e-5, atol=1e-6)
+
+
 @of("lw-pt-of-one-encoder")
 def test_a_stage_without_scores_is_judged_by_its_loss(case: Case, trained: Train) -> None:
-    import json
-
     lines = [json.loads(line) for line in (trained(case).run.path / "history.jsonl").read_text().splitlines()]
     scores = {line["stage"]: line["validation"] for line in lines if "validation" in line}
     assert set(scores["pretrain"]) == {"loss", "loss.label-wise-ranking"}

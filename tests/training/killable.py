@@ -2,9 +2,10 @@
 
 Run as a script, it trains once, so that everything is imported, and then forks for every line of JSON that it reads:
 
-    {"spec": ..., "output": ..., "die": "rename", "call": 3}
+    {"spec": ..., "output": ..., "die": "history", "call": 3}
 
-`die` names the call before or in which the process kills itself, `call` which one (from 1). Without `die` it trains to
+`die` names the call before or in which the process kills itself, `call` which one: its number from 1, or for "rename"
+the name that a file would get. Without `die` it trains to
 the end, or until somebody kills the process whose id it prints first. It prints the status with which that one ended;
 what was wrong, if anything, is in the file `error.txt` of the output.
 """
@@ -31,7 +32,7 @@ class Killable:
             [sys.executable, __file__, first], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 
-    def start(self, spec: dict[str, Any], output: Path, die: str = "", call: int = 0) -> int:
+    def start(self, spec: dict[str, Any], output: Path, die: str = "", call: int | str = 0) -> int:
         """Starts to train; the id of the process that does."""
         assert self.process.stdin is not None
         self.process.stdin.write(json.dumps({"spec": spec, "output": str(output), "die": die, "call": call}) + "\n")
@@ -76,12 +77,12 @@ def _train(spec: dict[str, Any], output: Path) -> int:
     return 0
 
 
-def _arm(die: str, call: int) -> None:
+def _arm(die: str, call: Any) -> None:
     from labelloom.runs import folder
     from labelloom.training import checkpoints, history
 
     if die == "rename":
-        Path.replace = _fatal(Path.replace, call, lambda *_: None)  # type: ignore[method-assign]
+        os.replace = _fatal_to(call)  # what Path.replace calls too
     elif die == "remove":
         shutil.rmtree = _fatal(shutil.rmtree, call, lambda path, **_: _half_removed(Path(path)))  # type: ignore[assignment]
     elif die == "save":
@@ -90,6 +91,17 @@ def _arm(die: str, call: int) -> None:
         folder.save_model = _fatal(folder.save_model, call, _half_written)  # type: ignore[attr-defined]
     elif die == "history":
         history.History.add = _fatal(history.History.add, call, _half_a_line)  # type: ignore[method-assign]
+
+
+def _fatal_to(name: str) -> Callable[..., None]:
+    rename = os.replace
+
+    def wrapped(source: Any, target: Any) -> None:
+        if Path(target).name == name:
+            os.kill(os.getpid(), signal.SIGKILL)
+        rename(source, target)
+
+    return wrapped
 
 
 def _fatal(function: Callable[..., Any], call: int, instead: Callable[..., object]) -> Callable[..., Any]:

@@ -42,7 +42,15 @@ def whole(killable: Killable, output: Path) -> Path:
 
 
 INSTANTS = [
-    *(("rename", call) for call in (4, 5, 7, 9, 11, 13, 15, 16, 17, 18)),
+    ("rename", "000-000000002"),
+    ("rename", "best-000-000000003.safetensors"),
+    ("rename", "001-000000000"),
+    ("rename", "best-001-000000002.safetensors"),
+    ("rename", "001-000000004"),
+    ("rename", "002-000000000"),
+    ("rename", "model.safetensors"),
+    ("rename", "predictions.parquet"),
+    ("rename", "metrics.json"),
     *(("remove", call) for call in (3, 4, 5, 8)),
     *(("save", call) for call in (1, 3, 5)),
     *(("weights", call) for call in (1, 2, 4, 6, 8)),
@@ -52,7 +60,7 @@ INSTANTS = [
 
 @pytest.mark.parametrize(("die", "call"), INSTANTS)
 def test_a_process_killed_in_the_middle_of_writing(
-    die: str, call: int, killable: Killable, spec: dict[str, Any], whole: Path, tmp_path: Path
+    die: str, call: int | str, killable: Killable, spec: dict[str, Any], whole: Path, tmp_path: Path
 ) -> None:
     killable.start(spec, tmp_path, die, call)
     assert killable.ended() == -signal.SIGKILL

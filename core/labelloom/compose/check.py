@@ -10,7 +10,8 @@ from pathlib import Path
 from labelloom.bundles import Catalogue
 from labelloom.components import Component, Need, is_draw, side
 from labelloom.compose.flow import Flow, ModelFlow, live_paths, model_flow
-from labelloom.compose.plan import Node, Plan, Resolver, StagePlan, TaskPlan, make_plan
+from labelloom.compose.plan import Node, Plan, StagePlan, TaskPlan
+from labelloom.compose.resolve import Resolver, make_plan
 from labelloom.errors import CompositionError, Problem
 from labelloom.spec import Spec
 

@@ -15,7 +15,8 @@ from accelerate import PartialState
 from labelloom.bundles import Catalogue
 from labelloom.compose.build import build, initialise, prepare, use_options
 from labelloom.compose.check import check
-from labelloom.compose.plan import Plan, resolved
+from labelloom.compose.plan import Plan
+from labelloom.compose.resolved import resolved
 from labelloom.data.cache import cache_folder
 from labelloom.data.columns import tokenised
 from labelloom.data.corpus import Corpus, Split, load_corpus

@@ -1,0 +1,181 @@
+"""The messages in docs/reference/data.md are those that the program says, and there are no others."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import datasets
+import pytest
+
+from labelloom.data.corpus import load_corpus
+from labelloom.errors import DataError, Problem
+from labelloom.spec.data import DataSettings
+
+from .pages import ROOT
+
+PAGE = ROOT / "docs" / "reference" / "data.md"
+
+
+def table_below(heading: str) -> list[list[str]]:
+    """The rows of the first table below a heading, without its header; cells without backticks."""
+    text = PAGE.read_text(encoding="utf-8")
+    lines = text[text.index(f"{heading}\n") :].splitlines()
+    first = next(place for place, line in enumerate(lines) if line.startswith("| ---")) + 1
+    last = next(place for place, line in enumerate(lines[first:], first) if not line.startswith("|"))
+    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines[first:last]]
+
+
+def code(cell: str) -> list[str]:
+    """The pieces of code in a cell."""
+    return re.findall(r"`([^`]*)`", cell)
+
+
+def says(pattern: str, text: str) -> bool:
+    """Whether `text` is what a page says, where an ellipsis stands for anything."""
+    return bool(re.fullmatch(".*".join(map(re.escape, pattern.split("…"))), text))
+
+
+GOOD = {"text": "good", "labels": ["a"]}
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LABELLOOM_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "hf")
+
+
+def lines(*documents: object) -> bytes:
+    return b"".join((each if isinstance(each, bytes) else json.dumps(each).encode()) + b"\n" for each in documents)
+
+
+def problems_in(source: object, **options: object) -> tuple[Problem, ...]:
+    with pytest.raises(DataError) as caught:
+        load_corpus(DataSettings.model_validate({"source": str(source), **options}))
+    return caught.value.problems
+
+
+@pytest.mark.parametrize("row", table_below("### Lines"), ids=lambda row: row[0])
+def test_a_line_that_is_no_document(row: list[str], tmp_path: Path) -> None:
+    (line,), (message,), remedies = code(row[0]), code(row[1]), code(row[2])
+    path = tmp_path / "train.jsonl"
+    path.write_bytes(lines(GOOD, line.encode(), GOOD))
+    assert problems_in(path) == (Problem(f"{path}:2", message, tuple(remedies)),)
+
+
+Files = dict[str, bytes]
+LABELS = {"labels.json": b'{"a": "A", "billing": "Billing"}'}
+FILES: dict[str, Files] = {
+    "Bytes that are not UTF-8": {"train.jsonl": '{"text": "naïve", "labels": []}\n'.encode("latin-1")},
+    "UTF-16": {"train.jsonl": json.dumps(GOOD).encode("utf-16")},
+    "A JSON list instead of lines": {"train.jsonl": json.dumps([GOOD], indent=1).encode()},
+    "A gzip file that is cut off or none": {"train.jsonl.gz": gzip.compress(lines(GOOD) * 9)[:-9]},
+    "One id twice in a split": {"train.jsonl": lines({**GOOD, "id": "7"}, {**GOOD, "id": 7})},
+    "A label that `labels.json` does not name": {**LABELS, "train.jsonl": lines({**GOOD, "labels": ["biling"]})},
+    "A split without a document": {"train.jsonl": lines(GOOD), "test.jsonl": b"\n"},
+    "No label in the whole training split": {"train.jsonl": lines({**GOOD, "labels": []})},
+    "A cut from a single document": {"train.jsonl": lines(GOOD)},
+    "A folder without a training split": {"test.jsonl": lines(GOOD)},
+    "Two files for one split": {name: lines(GOOD) for name in ("train.jsonl", "dev.jsonl", "val.jsonl")},
+    "`labels.json` is not valid": {"train.jsonl": lines(GOOD), "labels.json": b'{"a": "A" "b": "B"}'},
+    "`labels.json` is no object": {"train.jsonl": lines(GOOD), "labels.json": b'["a"]'},
+    "`labels.json` is not UTF-8": {"train.jsonl": lines(GOOD), "labels.json": '{"a": "ä"}'.encode("latin-1")},
+    "`labels.json` has a code twice": {"train.jsonl": lines(GOOD), "labels.json": b'{"a": "A", "a": "B"}'},
+    "`labels.json` has no name for a code": {"train.jsonl": lines(GOOD), "labels.json": b'{"a": " "}'},
+    "`labels.json` is empty": {"train.jsonl": lines(GOOD), "labels.json": b"{}"},
+}
+OTHERS: dict[str, Callable[[Path], object]] = {
+    "No such source": lambda folder: "arxiv-mni",
+    "Another kind of file": lambda folder: write(folder, {"data.csv": b"text,labels\n"}) / "data.csv",
+    "`hf:` without a training split": lambda folder: f"hf:{write(folder, {'test.jsonl': lines(GOOD)})}",
+    "`hf:` without a column": lambda folder: (
+        f"hf:{write(folder, {'train.jsonl': lines({'sentence': 'a', 'labels': []})})}"
+    ),
+}
+
+
+def write(folder: Path, files: Files) -> Path:
+    folder.mkdir(exist_ok=True)
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    return folder
+
+
+@pytest.mark.parametrize("row", table_below("### Files and folders"), ids=lambda row: row[0])
+def test_a_file_or_folder_that_is_no_corpus(row: list[str], tmp_path: Path) -> None:
+    (message,), remedies = code(row[1]), code(row[2])
+    folder = tmp_path / "data"
+    source = OTHERS[row[0]](folder) if row[0] in OTHERS else write(folder, FILES[row[0]])
+    problem = problems_in(source)[0]
+    assert says(message, problem.message)
+    assert len(remedies) == len(problem.suggestions)
+    assert all(map(says, remedies, problem.suggestions))
+
+
+def test_every_broken_file_of_these_tests_is_on_the_page() -> None:
+    assert {row[0] for row in table_below("### Files and folders")} == FILES.keys() | OTHERS.keys()
+
+
+def numbered(count: int, split: str) -> list[dict[str, Any]]:
+    return [{"text": f"{split} {place}", "labels": ["a"], "id": f"{split} {place}"} for place in range(count)]
+
+
+def notes_on(folder: Path, files: Files, source: str = "", **options: object) -> list[str]:
+    write(folder, files)
+    return load_corpus(DataSettings.model_validate({"source": f"{source}{folder}", **options})).notes
+
+
+def whole(**changes: Any) -> Files:
+    """A corpus about which nothing is said, but for the second line of train, or the first of test."""
+    train, validation, test = (numbered(4, split) for split in ("train", "validation", "test"))
+    train[1] |= changes.get("train", {})
+    test[0] |= changes.get("test", {})
+    for field in changes.get("without", ()):
+        del train[1][field]
+    splits = {"train": train, "validation": validation, "test": test}
+    return {f"{split}.jsonl": lines(*documents) for split, documents in splits.items()}
+
+
+README = b"---\nconfigs:\n- config_name: default\n  data_files:\n" + b"".join(
+    b"  - split: %s\n    path: %s.jsonl\n" % (split, split)
+    for split in (b"train", b"validation", b"test", b"unsupervised")
+)
+TOLERATED: dict[str, Callable[[Path], Iterable[str]]] = {
+    "A blank text": lambda folder: notes_on(folder, whole(train={"text": " "})),
+    "No label": lambda folder: notes_on(folder, whole(train={"labels": []})),
+    "A label twice in one document": lambda folder: notes_on(folder, whole(train={"labels": ["a", "a"]})),
+    "Some documents without an id": lambda folder: notes_on(folder, whole(without=["id"])),
+    "A training text that comes again": lambda folder: notes_on(folder, whole(train={"text": "train 0"})),
+    "A text in two splits": lambda folder: notes_on(folder, whole(test={"text": "train 0"})),
+    "An id in two splits, with other texts": lambda folder: notes_on(folder, whole(test={"id": "train 0"})),
+    "A label that training does not see": lambda folder: notes_on(folder, whole(test={"labels": ["a", "rare"]})),
+    "A name without documents": lambda folder: notes_on(
+        folder, {**whole(), "labels.json": b'{"a": "A", "rare": "Rare"}'}
+    ),
+    "Files that are no split": lambda folder: notes_on(folder, {**whole(), "extra.jsonl": lines(GOOD)}),
+    "`hf:` splits that are not used": lambda folder: notes_on(
+        folder, {**whole(), "unsupervised.jsonl": lines(*numbered(1, "u")), "README.md": README + b"---\n"}, "hf:"
+    ),
+    "No validation split": lambda folder: notes_on(
+        folder, {"train.jsonl": lines(*numbered(20, "train")), "test.jsonl": lines(*numbered(1, "test"))}
+    ),
+    "No test split": lambda folder: notes_on(
+        folder, {"train.jsonl": lines(*numbered(2, "train")), "validation.jsonl": lines(*numbered(1, "validation"))}
+    ),
+    "`data.limit`": lambda folder: notes_on(folder, whole(), limit=12),
+}
+
+
+@pytest.mark.parametrize("row", table_below("## What is tolerated"), ids=lambda row: row[0])
+def test_what_is_tolerated_is_said(row: list[str], tmp_path: Path) -> None:
+    (note,) = TOLERATED[row[0]](tmp_path / "data")
+    (message,) = code(row[1])
+    assert says(message, note)
+
+
+def test_everything_else_is_said_on_the_page() -> None:
+    assert {row[0] for row in table_below("## What is tolerated")} == TOLERATED.keys()
