@@ -170,7 +170,7 @@ class Catalogue:
         return [component for component in self.components() if name in component.gives]
 
     def specs(self) -> dict[str, Path]:
-        """The specs that bundles ship, by name (`laco/plcp`): files `specs/*.toml` in each bundle's package."""
+        """The specs that bundles ship, by name (`standard/minilm`): files `specs/*.toml` in each bundle's package."""
         found: dict[str, Path] = {}
         for bundle in self.bundles:
             package = importlib.util.find_spec(bundle.module.partition(".")[0])

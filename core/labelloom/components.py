@@ -127,11 +127,11 @@ class Component:
     def validate_names(self) -> None:
         """Check what every packaged component must have: a full name and a target. Raises BundleError."""
         if not _NAME.fullmatch(self.name):
-            raise self._wrong(f"the name {self.name!r} is not bundle/component in lower case", '"laco/cross-attention"')
+            raise self._wrong(f"the name {self.name!r} is not bundle/component in lower case", '"mybundle/sharpen"')
         if not _TARGET.fullmatch(self.target):
-            raise self._wrong(f"target {self.target!r} is not module:Class", '"labelloom_laco.cross_attention:Cross"')
+            raise self._wrong(f"target {self.target!r} is not module:Class", '"labelloom_mybundle.sharpen:Sharpen"')
         if self.config and not _TARGET.fullmatch(self.config):
-            raise self._wrong(f"config {self.config!r} is not module:Class", '"labelloom_laco.config:CrossConfig"')
+            raise self._wrong(f"config {self.config!r} is not module:Class", '"labelloom_mybundle.config:Sharpen"')
 
     def _wrong(self, message: str, example: str) -> BundleError:
         return BundleError(message, where=f"component {self.name or '?'}", suggestions=[example])

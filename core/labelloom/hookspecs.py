@@ -10,13 +10,12 @@ accelerate. It looks like this, whole:
         return [
             Component(
                 kind="label_module",
-                name="laco/cross-attention",
-                target="labelloom_laco.cross_attention:CrossAttention",
-                config="labelloom_laco.config:CrossAttentionConfig",
-                needs={"tokens", "labels | label_table"},
-                gives={"document"},
-                labels="all",
-                summary="Document vector weighted by document-label compatibility (LACO eq. 1-2)",
+                name="mybundle/sharpen",
+                target="labelloom_mybundle.sharpen:Sharpen",
+                config="labelloom_mybundle.config:SharpenConfig",
+                needs={"tokens", "labels"},
+                gives={"labels"},
+                summary="Label vectors that look at the tokens once more (Someone 2026 eq. 3)",
             ),
         ]
 """
@@ -28,7 +27,7 @@ import pluggy
 from labelloom.components import Component
 
 GROUP = "labelloom.bundles"
-"""The entry-point group; its entries look like `laco = "labelloom_laco.hooks"`."""
+"""The entry-point group; its entries look like `mybundle = "labelloom_mybundle.hooks"`."""
 
 hookspec = pluggy.HookspecMarker("labelloom")
 hookimpl = pluggy.HookimplMarker("labelloom")

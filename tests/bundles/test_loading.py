@@ -80,7 +80,7 @@ BROKEN = {
     "no full name": (
         f"{IMPLEMENTATION}[{record(name='part')}]",
         "bundle bad (labelloom-bad 1.0), component part: the name 'part' is not bundle/component in lower case\n"
-        '    try: "laco/cross-attention"',
+        '    try: "mybundle/sharpen"',
     ),
     "a name in upper case": (
         f"{IMPLEMENTATION}[{record(name='bad/Part')}]",

@@ -68,7 +68,7 @@ class CorpusStatistics:
 
     @cached_property
     def mean_cooccurrence(self) -> np.ndarray:
-        """(L,) float64: a label's co-occurrence with the other L - 1 on average (CL-MIL eq. 10)."""
+        """(L,) float64: a label's co-occurrence with the other L - 1 on average (Li et al. 2023 eq. 10)."""
         return np.asarray(self.cooccurrence.sum(axis=1), dtype=np.float64) / max(self.label_count - 1, 1)
 
     def documents_of(self, label: int) -> np.ndarray:
@@ -78,8 +78,10 @@ class CorpusStatistics:
     def groups(self, head: float | int = 3000 / 53840, mid: float | int = 1000 / 53840) -> np.ndarray:
         """(L,) int8 by frequency: 0 (head) from `head` upwards, 1 (mid) from `mid` upwards, 2 (tail) below.
 
-        A float is a share of the documents, an int a number of them. The defaults are CL-MIL's 3,000 and 1,000 of
-        AAPD's 53,840 documents (table 6), as shares: 5.57 % and 1.86 %. Raises ValueError when `mid` exceeds `head`.
+        A float is a share of the documents, an int a number of them. The defaults are the 3,000 and 1,000 of
+        53,840 documents (Li et al. 2023 table 6), as shares: 5.57 % and 1.86 %.
+
+        Raises ValueError when `mid` exceeds `head`.
         """
         shares = [bound / self.document_count if isinstance(bound, int) else bound for bound in (head, mid)]
         if shares[1] > shares[0]:
@@ -91,9 +93,9 @@ class CorpusStatistics:
     def neighbours(self, k: int) -> tuple[np.ndarray, np.ndarray]:
         """The k labels with the highest CF-IDF for each label: ids (L, k) int64 padded with -1, and mask (L, k) bool.
 
-        CF-IDF of label i and another j is count(i, j) / N * log(N / count(j)) (MAACF+ eq. 1-3). Labels that never occur
-        with i and labels of score 0 (those in every document) are no neighbours, so there may be fewer than k. Of equal
-        scores the higher count(i, j) comes first, then the lower id.
+        CF-IDF of label i and another j is count(i, j) / N * log(N / count(j)) (Wang et al. eq. 1-3). Labels that never
+        occur with i and labels of score 0 (those in every document) are no neighbours, so there may be fewer than k.
+        Of equal scores the higher count(i, j) comes first, then the lower id.
         """
         arrays = cached_arrays(self._file(f"neighbours-{k}"), lambda: {"ids": self._rank_neighbours(k)})
         return arrays["ids"], arrays["ids"] >= 0

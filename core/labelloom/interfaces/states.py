@@ -23,7 +23,7 @@ class States:
     labels       (B, C, K)   one vector a label, in view of the document
     label_table  ids (...) -> (..., K), one vector a label, the same for every document, for any label
     scores       (B, C)      what the predictor says: logits, or any real number that ranks
-    extra        a bundle's own fields by name, "maacf.text"; their axes stand in the record that gives them
+    extra        a bundle's own fields by name, "mybundle.text"; their axes stand in the record that gives them
 
     `tokens`, `document` and `aspects` do not depend on which labels are under consideration, unless a part whose
     record says labels="all" made them.
@@ -39,7 +39,7 @@ class States:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def add(self, own: Mapping[str, Any] | None = None, **fields: Any) -> States:
-        """These states with more fields; `own` are a bundle's own: `states.add({"maacf.text": text}, labels=q)`."""
+        """These states with more fields; `own` are a bundle's own: `states.add({"mybundle.text": text}, labels=q)`."""
         return replace(self, **fields, extra={**self.extra, **own} if own else self.extra)
 
     def get(self, name: str) -> Any:

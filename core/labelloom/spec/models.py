@@ -17,7 +17,7 @@ class _Model(BaseModel):
 
 
 def default_name(use: str) -> str:
-    """What a task is called that the spec does not name: `clrl` for `clmil/clrl`, `mytask` for `./my.py:MyTask`."""
+    """What a task is called that the spec does not name: `bce` for `standard/bce`, `mytask` for `./my.py:MyTask`."""
     return use.rpartition("/")[2].rpartition(":")[2].lower()
 
 

@@ -23,7 +23,7 @@ def read_spec(
     """The spec in a file, of a shipped name or in a mapping, and the folder that its relative paths start from.
 
     Args:
-        source: a path to a TOML file, the name of a spec that a bundle ships (`laco/plcp`), or a mapping.
+        source: a path to a TOML file, the name of a spec that a bundle ships (`standard/minilm`), or a mapping.
         overrides: `key=value` as `--set` takes them. The key is TOML's, dotted, with quotes where a part has a dot
             itself (`training.rates."model.encoder"=2e-5`); a part is a list's number, or the name of its item. The
             value is TOML, or else a plain string.
