@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +12,19 @@ import torch
 
 import labelloom
 from labelloom.bundles import find_bundles
-from labelloom.compose.model import Assembly
+from labelloom.compose.check import check
+from labelloom.data.corpus import Corpus, load_corpus
+from labelloom.errors import CompositionError, Problem
+from labelloom.runs.classifier import Classifier
+from labelloom.spec import read_spec
 from labelloom.training.loop import Job, train_stage
-from labelloom.training.progress import Silent
-from labelloom.training.train import Run
 
-from .cases import CASES, Case
+from .cases import CASES, Case, Table, spec
 from .corpus import write_bert, write_corpus
+from .recording import Recorder, Train, Trained
+from .refusals import Refuse
+
+WriteSpec = Callable[[Mapping[str, Any]], Path]
 
 STANDINS = Path(__file__).parents[1] / "standins"
 BUNDLES = ("laco", "lwpt", "lmmtc", "clmil", "maacf")
@@ -50,98 +54,19 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="package")
-def write_spec(workplace: Path) -> Callable[[Mapping[str, Any]], Path]:
+def write_spec(workplace: Path) -> WriteSpec:
     """Writes a spec beside the corpus; the name is the spec's own."""
 
-    def write(spec: Mapping[str, Any]) -> Path:
-        file = workplace / f"{spec['name']}.toml"
-        file.write_text(tomli_w.dumps(spec))
+    def write(whole: Mapping[str, Any]) -> Path:
+        file = workplace / f"{whole['name']}.toml"
+        file.write_text(tomli_w.dumps(whole))
         return file
 
     return write
 
 
-Weights = dict[str, torch.Tensor]
-
-
-@dataclass
-class StageRecord:
-    """What a stage did: the weights at its first step and after its last, and which of them required a gradient.
-
-    `reached` names the weights that got a gradient, `pushed` those that got one other than zero. `parts` are the paths
-    of all parts, `training` those of the parts that were in training mode.
-    """
-
-    name: str
-    start: Weights
-    parts: set[str]
-    trainable: set[str] = field(default_factory=set)
-    reached: set[str] = field(default_factory=set)
-    pushed: set[str] = field(default_factory=set)
-    training: set[str] = field(default_factory=set)
-    end: Weights = field(default_factory=dict)
-
-    @property
-    def changed(self) -> set[str]:
-        """The names of the weights that moved."""
-        return {name for name, value in self.end.items() if not torch.equal(value, self.start[name])}
-
-
-class Recorder(Silent):
-    """A reporter that copies the weights at the start and the end of every stage."""
-
-    def __init__(self) -> None:
-        self.assembly: Assembly | None = None
-        self.fresh: Weights = {}
-        self.stages: list[StageRecord] = []
-        self.hooks: list[Any] = []
-
-    def watch(self, assembly: Assembly) -> None:
-        if self.assembly is None:
-            self.assembly = assembly
-            self.fresh = self._weights()
-
-    def start(self, stage: str, steps: int, done: int) -> None:
-        assert self.assembly is not None
-        record = StageRecord(stage, self._weights(), set(self.assembly.parts))
-        self.stages.append(record)
-        for name, weight in self.assembly.named_parameters():
-            if weight.requires_grad:
-                self.hooks.append(weight.register_post_accumulate_grad_hook(partial(_note, record, name)))
-
-    def step(self, loss: float, documents_per_second: float) -> None:
-        assert self.assembly is not None
-        stage = self.stages[-1]
-        stage.trainable = {name for name, weight in self.assembly.named_parameters() if weight.requires_grad}
-        stage.training = {name for name, part in self.assembly.parts.items() if part.training}
-
-    def stop(self) -> None:
-        self.stages[-1].end = self._weights()
-        for hook in self.hooks:
-            hook.remove()
-
-    def _weights(self) -> Weights:
-        assert self.assembly is not None
-        return {name: weight.detach().cpu().clone() for name, weight in self.assembly.named_parameters()}
-
-
-def _note(record: StageRecord, name: str, weight: torch.Tensor) -> None:
-    record.reached.add(name)
-    if weight.grad is not None and bool(weight.grad.any()):
-        record.pushed.add(name)
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A case that went through all its stages."""
-
-    case: Case
-    run: Run
-    recorder: Recorder
-
-
 @pytest.fixture(scope="package")
-def trained(workplace: Path, write_spec: Callable[[Mapping[str, Any]], Path]) -> Iterator[Callable[[Case], Trained]]:
+def trained(workplace: Path, write_spec: WriteSpec) -> Iterator[Callable[[Case], Trained]]:
     """Trains a case when it is first asked for."""
     done: dict[str, Trained] = {}
     recorders: list[Recorder] = []
@@ -165,3 +90,29 @@ def trained(workplace: Path, write_spec: Callable[[Mapping[str, Any]], Path]) ->
 @pytest.fixture(params=CASES, ids=[case.name for case in CASES])
 def case(request: pytest.FixtureRequest) -> Case:
     return request.param
+
+
+@pytest.fixture
+def loaded(case: Case, trained: Train) -> Classifier:
+    """The case's run, loaded."""
+    classifier = labelloom.load(trained(case).run.path, device="cpu")
+    classifier.batch_size = 8
+    return classifier
+
+
+@pytest.fixture
+def corpus(loaded: Classifier) -> Corpus:
+    return load_corpus(loaded.plan.spec.data)
+
+
+@pytest.fixture
+def refuse(write_spec: WriteSpec) -> Refuse:
+    """The problems of a spec that composition refuses."""
+
+    def problems(model: Table, *stages: Table, local: bool = False) -> list[Problem]:
+        read, folder = read_spec(write_spec(spec("wrong", model, *stages)))
+        with pytest.raises(CompositionError) as told:
+            check(read, folder, allow_local_code=local)
+        return list(told.value.problems)
+
+    return problems

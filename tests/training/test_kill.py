@@ -51,10 +51,10 @@ INSTANTS = [
     ("rename", "model.safetensors"),
     ("rename", "predictions.parquet"),
     ("rename", "metrics.json"),
-    *(("remove", call) for call in (3, 4, 5, 8)),
-    *(("save", call) for call in (1, 3, 5)),
-    *(("weights", call) for call in (1, 2, 4, 6, 8)),
-    *(("history", call) for call in (1, 4, 11)),
+    *(("remove", call) for call in (3, 5)),
+    *(("save", call) for call in (1, 4)),
+    *(("weights", call) for call in (1, 2, 5, 8)),
+    *(("history", call) for call in (1, 11)),
 ]
 
 
