@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -18,7 +19,7 @@ from labelloom.evaluation.predictions import Predictions
 from labelloom.runs.classifier import Classifier
 
 from .cases import CASES, Case
-from .conftest import STANDINS, WriteSpec
+from .conftest import BUNDLES, STANDINS, WriteSpec
 from .helpers import batch_of, by_label, part_of, those, under
 from .recording import StageRecord, Train
 
@@ -184,3 +185,15 @@ def test_every_weight_of_every_stage_is_saved(case: Case, loaded: Classifier, tr
     assert saved.keys() == last.end.keys()
     for name, value in last.end.items():
         assert torch.equal(saved[name], value), name
+
+
+def test_the_core_names_no_paper() -> None:
+    names = re.compile("|".join([*BUNDLES, "lw-?pt", "lm-?mtc", "cl-?mil"]), re.IGNORECASE)
+    core = Path(labelloom.__file__).parent
+    found = [
+        f"{file.relative_to(core)}:{number}: {line.strip()}"
+        for file in sorted(core.rglob("*.py"))
+        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1)
+        if names.search(line)
+    ]
+    assert found == []

@@ -11,9 +11,9 @@ import site
 import subprocess
 import sys
 import time
-import tomllib
 import venv
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from .pages import ROOT, Block
@@ -21,6 +21,7 @@ from .specs import check_toml
 
 _HOME = "/home/you"
 _SECONDS = 120
+_WARM = Path(__file__).with_name("warm.py")
 _PROGRAMS = {
     "labelloom": "labelloom",
     "pip": "pip",
@@ -34,13 +35,14 @@ _PROGRAMS = {
 class Reader:
     """Somebody with an empty folder and an installed labelloom.
 
-    What the page installs goes to an environment of its own, on top of the one that runs the tests.
+    What the page installs goes to an environment of its own, on top of the one that runs the tests. With `warm`, the
+    socket of a server that runs `labelloom`, nothing that the page installs is seen by it.
     """
 
-    def __init__(self, folder: Path, environment: Path) -> None:
+    def __init__(self, folder: Path, environment: Path, warm: Path | None = None) -> None:
         self.folder = folder
         folder.mkdir()
-        binaries = _environment(environment)
+        binaries = _environment(environment, warm)
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST", "PYTHON", "COV_"))}
         self.variables = {
             **kept,
@@ -112,7 +114,25 @@ class Reader:
         return output
 
 
-def _environment(folder: Path) -> Path:
+@contextmanager
+def warm_server(folder: Path) -> Iterator[Path]:
+    """The socket of a process that runs `labelloom` without importing torch each time."""
+    path = folder / "socket"
+    variables = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+    server = subprocess.Popen([sys.executable, str(_WARM), "serve", str(path)], env=variables)
+    try:
+        ends = time.monotonic() + _SECONDS
+        while not path.exists():
+            assert server.poll() is None, "the server ended"
+            assert time.monotonic() < ends, "the server takes too long"
+            time.sleep(0.05)
+        yield path
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _environment(folder: Path, warm: Path | None) -> Path:
     """An environment that sees all that this one has, and its folder of programs."""
     venv.EnvBuilder(symlinks=True).create(folder)
     (packages,) = folder.glob("lib/python*/site-packages")
@@ -122,6 +142,9 @@ def _environment(folder: Path) -> Path:
         program = folder / "bin" / name
         program.write_text(f'#!/bin/sh\nexec {shlex.quote(str(folder / "bin" / "python"))} -m {module} "$@"\n')
         program.chmod(0o755)
+    if warm is not None:
+        command = shlex.join([sys.executable, "-S", str(_WARM), "run", str(warm)])
+        (folder / "bin" / "labelloom").write_text(f'#!/bin/sh\nexec {command} "$@"\n')
     return folder / "bin"
 
 
@@ -168,5 +191,3 @@ def _plain(line: str) -> str:
     # Which validation is the best so far, which a star marks, hangs on the last digits.
     return " ".join(line.split()).removesuffix(" *")
 
-
-__all__ = ["Reader", "compare", "tomllib"]

@@ -133,7 +133,8 @@ class Model(nn.Module):
 class Assembly(nn.Module):
     """A model with every task of every stage: all the weights of a run, named by the plan's paths.
 
-    `parts` maps the path of each part, held ones too, to the part itself.
+    `parts` maps the path of each part, held ones too, to the part itself; `fixed` names the weights that a part's
+    constructor took the gradient off (frozen word vectors, the lowest layers): no stage trains them.
     """
 
     def __init__(self, model: Model, tasks: Mapping[str, Task], parts: Mapping[str, Part]) -> None:
@@ -141,6 +142,7 @@ class Assembly(nn.Module):
         self.model = model
         self.tasks = nn.ModuleDict(dict(tasks))
         self.parts = dict(parts)
+        self.fixed = frozenset(name for name, weight in self.named_parameters() if not weight.requires_grad)
 
 
 def best(scores: Tensor, labels: Tensor, k: int) -> tuple[Tensor, Tensor]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 
 class History:
@@ -13,25 +13,34 @@ class History:
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
+        self._file: IO[bytes] | None = None
 
     def add(self, **event: Any) -> None:
-        """One line."""
-        if self.path is not None:
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(event, allow_nan=False) + "\n")
+        """One line, there for others to read at once."""
+        if self.path is None:
+            return
+        if self._file is None:
+            self._file = self.path.open("ab")
+        self._file.write(json.dumps(event, allow_nan=False).encode() + b"\n")
+        self._file.flush()
 
     @property
     def size(self) -> int:
         """Bytes so far."""
         return self.path.stat().st_size if self.path is not None and self.path.exists() else 0
 
-    def flush(self) -> None:
+    def sync(self) -> None:
         """See that what was added survives a power cut."""
-        if self.path is not None and self.path.exists():
-            with self.path.open("rb") as file:
-                os.fsync(file.fileno())
+        if self._file is not None:
+            os.fsync(self._file.fileno())
 
     def cut(self, size: int) -> None:
         """Forget what came after `size` bytes: a resumed run writes it again."""
         if self.path is not None and self.path.exists():
             os.truncate(self.path, min(size, self.size))
+
+    def close(self) -> None:
+        """Nothing more is added."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None

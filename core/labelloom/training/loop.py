@@ -120,7 +120,7 @@ def train_stage(job: Job, number: int, progress: Progress, saved: Mapping[str, t
         if main:
             progress.history = job.history.size
             progress.seconds = time.monotonic() - job.began
-            job.history.flush()
+            job.history.sync()
             job.checkpoints.save(progress, job.assembly, optimiser_tensors(optimiser, names))
         accelerator.wait_for_everyone()
 
@@ -130,7 +130,7 @@ def train_stage(job: Job, number: int, progress: Progress, saved: Mapping[str, t
     while progress.step < steps and not _waited_long_enough(progress, settings):
         step, began = progress.step, time.monotonic()
         set_rates(optimiser, rate_factor(step, steps, settings))
-        torch.manual_seed(stable_key(key, "step", step, accelerator.process_index))
+        _seed(stable_key(key, "step", step, accelerator.process_index), accelerator.device)
         parts = [(batch.to(accelerator.device), targets.to(accelerator.device)) for batch, targets in feed.step(step)]
         result = gradients(wrapped, parts, weights, trained, accelerator, settings.clip_norm, feed.idle(step))
         means = {task.name: mean for task, mean in zip(stage.tasks, result.means, strict=True)}
@@ -190,6 +190,13 @@ def _feed(job: Job, stage: StagePlan, split: Split, key: int, accelerator: Accel
         columns = tokenised(split, reader, cache_folder())
     rank, world = accelerator.process_index, accelerator.num_processes
     return Feed(split, columns, reader, samplers, stage.settings, key, rank, world)
+
+
+def _seed(key: int, device: torch.device) -> None:
+    if device.type == "cpu":
+        torch.default_generator.manual_seed(key)  # a hundredth of what asking every kind of device costs
+    else:
+        torch.manual_seed(key)
 
 
 def _validate(

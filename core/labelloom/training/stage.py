@@ -44,7 +44,7 @@ class StageModule(nn.Module):
         return self
 
     def freeze(self) -> None:
-        """Let only those weights require a gradient that run here and are not frozen."""
+        """Let only those weights require a gradient that run here and are frozen neither by the stage nor for good."""
         self.assembly.requires_grad_(False)
         for path in self.stage.live:
             self.assembly.parts[path].requires_grad_(True)
@@ -52,6 +52,9 @@ class StageModule(nn.Module):
             self.assembly.tasks[task.name].requires_grad_(True)
         for module in self._under(self.stage.freeze):
             module.requires_grad_(False)
+        for name, weight in self.assembly.named_parameters():
+            if name in self.assembly.fixed:
+                weight.requires_grad_(False)
 
     def keep_reached(self, batch: Batch, targets: Targets) -> list[str]:
         """Take the gradient off the weights that no loss of this batch reaches; their names. Nothing else changes.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -148,7 +149,7 @@ def _train(plan: Plan, run: RunFolder, reporter: Reporter, fresh: bool) -> Run:
         replace_file(run.spec, lambda beside: beside.write_text(spec_to_toml(resolved(plan)), encoding="utf-8"))
     history.cut(progress.history)
     began -= progress.seconds
-    with Interrupt() as interrupt:
+    with Interrupt() as interrupt, closing(history):
         job = Job(plan, corpus, assets, assembly, run, checkpoints, history, reporter, interrupt, began)
         while progress.stage < len(plan.stages):
             train_stage(job, progress.stage, progress, saved)
