@@ -5,6 +5,10 @@ PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
 PROJECTS := pyproject.toml $(PLUGINS:%=%/pyproject.toml)
 PACKAGES := core/labelloom $(wildcard plugins/*/labelloom_*)
 RUN := runs/quickstart
+ABSTRACTS := \
+	"We train a transformer to translate between languages for which no parallel text exists." \
+	"We prove that the zeros of random polynomials with independent coefficients gather at the unit circle." \
+	"Spectra of 40 distant galaxies show that their discs rotate more slowly than dark matter haloes predict."
 
 .PHONY: install quickstart test lint docs bench clean
 
@@ -20,15 +24,11 @@ quickstart: install
 	rm -rf $(RUN)
 	$(BIN)/labelloom train standard/minilm --output $(RUN)
 	@printf '\nThree new abstracts, and the labels that the model gives them:\n\n'
-	@for text in $(ABSTRACTS); do echo "$$text"; echo "$$text" | $(BIN)/labelloom predict $(RUN)/minilm/0; echo; done
-
-ABSTRACTS := \
-	"We train a transformer to translate between languages for which no parallel text exists." \
-	"We prove that the zeros of random polynomials with independent coefficients gather at the unit circle." \
-	"Spectra of 40 distant galaxies show that their discs rotate more slowly than dark matter haloes predict."
+	@printf '%s\n' $(ABSTRACTS) | nl -w 1 -s '  '
+	@printf '%s\n' $(ABSTRACTS) | $(BIN)/labelloom predict $(RUN)/minilm/0
 
 test: install lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: install
 	$(BIN)/ruff check .

@@ -119,7 +119,8 @@ def measure(encoder: str, steps: int, precision: str) -> None:
     ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
     print(
         f"{encoder} {precision}: labelloom {statistics.median(ours) * 1000:.1f} ms, by hand "
-        f"{statistics.median(theirs) * 1000:.1f} ms, median ratio {statistics.median(ratios):.3f} over {len(ratios)} steps"
+        f"{statistics.median(theirs) * 1000:.1f} ms, median ratio {statistics.median(ratios):.3f} "
+        f"over {len(ratios)} steps"
     )
 
 

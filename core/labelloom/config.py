@@ -23,9 +23,8 @@ class Config(BaseModel):
         def signature(self, record: Component, parts: Mapping[str, Signature]) -> Signature
 
     where `parts` maps the path of each held part ("encoder", "label_modules.0") to its own signature. Without it, the
-    record's own needs and gives hold. A config may also refuse values that cannot work for a label set:
-
-        def check_labels(self, label_count: int) -> None          # raises ValueError with the arithmetic
+    record's own needs and gives hold. Values that cannot work for a label set are the part's own to refuse, in its
+    constructor: ValueError with the arithmetic.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -54,7 +54,7 @@ def lines(text: str) -> list[str]:
     return [" ".join(line.split()) for line in text.splitlines()]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with `site`, where `tiny` is installed, and the corpus `topics` of three splits and named labels."""
     folder = tmp_path_factory.mktemp("cli")
@@ -67,7 +67,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="package", autouse=True)
 def installed(workplace: Path) -> Iterator[None]:
     """While these tests run `tiny` is installed, the cache is apart, and no warning of colours or widths leaks in."""
     with pytest.MonkeyPatch.context() as patch:
@@ -88,12 +88,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def corpus(workplace: Path) -> Path:
     return workplace / "topics"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def run(workplace: Path, corpus: Path) -> Path:
     """A finished run of `tiny/words`."""
     return labelloom.train("tiny/words", output=workplace / "runs", overrides=[f"data.source={corpus}"]).path

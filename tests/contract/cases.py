@@ -7,7 +7,7 @@ must change their weights: no other part may.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 Table = dict[str, Any]
@@ -84,7 +84,7 @@ class Case:
     spec: Table
     trains: Mapping[str, set[str]]
     probabilities: bool = True
-    every_label: bool = field(default=False)
+    every_label: bool = False
     """Whether a part of it works only on every label."""
 
     @property

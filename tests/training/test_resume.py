@@ -6,9 +6,13 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
+from accelerate import Accelerator
 
 import labelloom
 from labelloom.errors import RunError
+from labelloom.spec import TrainingSettings
+from labelloom.training.processes import make_accelerator
 
 from .small import Killed, KilledAfter, Said, assert_equal_runs, two_stages, write_corpus
 
@@ -96,3 +100,19 @@ def test_a_run_whose_labels_have_changed_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(RunError, match="the corpus has other labels now than when this run began"):
         labelloom.resume(run)
+
+
+def test_the_loss_scaler_of_fp16_is_resumed(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A scaler as a GPU has it, in fp32 on a CPU: it grows every second step, and its scale reaches the gradients."""
+
+    def with_scaler(settings: TrainingSettings) -> Accelerator:
+        accelerator = make_accelerator(settings)
+        # Not a power of two, so that scaling rounds, and a wrong scale shows.
+        accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=3.7, growth_factor=1.3, growth_interval=2)
+        return accelerator
+
+    monkeypatch.setattr("labelloom.training.loop.make_accelerator", with_scaler)
+    whole = labelloom.train(two_stages(corpus, checkpoint_every=1), output=tmp_path / "whole").path
+    run = killed_after(6, corpus, tmp_path, checkpoint_every=1)
+    labelloom.resume(run)
+    assert_equal_runs(run, whole)

@@ -27,7 +27,8 @@ class Progress:
 
     `best_value` and `best_step` are of the best validation of this stage so far, `best_file` holds its weights;
     `waited` counts the validations since. `history` is how many bytes of the history are before this point,
-    `seconds` how long the run took so far, `corpus` the digest of what it trains on.
+    `seconds` how long the run took so far, `corpus` the digest of what it trains on. `scaler` is the state of fp16's
+    loss scaler.
     """
 
     stage: int = 0
@@ -39,6 +40,7 @@ class Progress:
     history: int = 0
     seconds: float = 0.0
     corpus: str = ""
+    scaler: dict[str, float] | None = None
 
 
 class Checkpoints:

@@ -79,7 +79,8 @@ def train_stage(job: Job, number: int, progress: Progress, saved: Mapping[str, t
 
     use_options(job.assembly, stage, job.plan)
     feed = _feed(job, stage, job.corpus.train, key, accelerator)
-    validation = _feed(job, stage, job.corpus.validation, key, accelerator) if is_loss(metric) else None
+    # Its samplers may find nothing to anchor on there, so it is made now even though it is asked for later.
+    validation = _feed(job, stage, job.corpus.validation, key, accelerator, sampled=is_loss(metric))
     steps = feed.steps
 
     job.assembly.to(accelerator.device)
@@ -102,6 +103,8 @@ def train_stage(job: Job, number: int, progress: Progress, saved: Mapping[str, t
     optimiser = make_optimiser(job.assembly, settings)
     restore_optimiser(optimiser, saved, named)
     wrapped, stepper = accelerator.prepare(module, optimiser)
+    if progress.scaler is not None:
+        accelerator.scaler.load_state_dict(progress.scaler)
     weights = torch.tensor([task.weight for task in stage.tasks], device=accelerator.device)
 
     def not_finite(what: str, when: str) -> NonFiniteLossError:
@@ -116,8 +119,9 @@ def train_stage(job: Job, number: int, progress: Progress, saved: Mapping[str, t
 
     def save() -> None:
         if not all(bool(weight.isfinite().all()) for weight in trained):
-            raise not_finite("a weight is", f"after step {progress.step}")
+            raise not_finite("a weight is", f"after step {progress.step or steps}")
         if main:
+            progress.scaler = accelerator.scaler.state_dict() if progress.step and accelerator.scaler else None
             progress.history = job.history.size
             progress.seconds = time.monotonic() - job.began
             job.history.sync()
@@ -183,9 +187,10 @@ def train_stage(job: Job, number: int, progress: Progress, saved: Mapping[str, t
         accelerator.free_memory()  # it collects garbage, which takes a third of a second
 
 
-def _feed(job: Job, stage: StagePlan, split: Split, key: int, accelerator: Accelerator) -> Feed:
+def _feed(job: Job, stage: StagePlan, split: Split, key: int, accelerator: Accelerator, sampled: bool = True) -> Feed:
+    """The steps of `stage` on `split`, as its samplers draw them, or without them as predictions see documents."""
     reader = job.assembly.model.encoder.reader
-    samplers = build_samplers(stage, job.corpus.labels, job.assets)
+    samplers = build_samplers(stage, job.corpus.labels, job.assets) if sampled else []
     with accelerator.main_process_first():
         columns = tokenised(split, reader, cache_folder())
     rank, world = accelerator.process_index, accelerator.num_processes
@@ -200,14 +205,13 @@ def _seed(key: int, device: torch.device) -> None:
 
 
 def _validate(
-    job: Job, stage: StagePlan, module: StageModule, metric: str, feed: Feed | None, accelerator: Accelerator
+    job: Job, stage: StagePlan, module: StageModule, metric: str, feed: Feed, accelerator: Accelerator
 ) -> dict[str, float]:
     split, spec = job.corpus.validation, job.plan.spec
     with accelerator.autocast():
-        if feed is not None:
+        if is_loss(metric):
             return losses_on(module, feed, accelerator, stage.settings.batch_size)
-        columns = tokenised(split, job.assembly.model.encoder.reader, cache_folder())
-        ranking = rank_shared(job.assembly, columns, len(job.corpus.labels), stage.settings.batch_size)
+        ranking = rank_shared(job.assembly, feed.columns, len(job.corpus.labels), stage.settings.batch_size)
     return metrics_on(ranking, split, metric, spec.decision, job.plan.probabilities)
 
 

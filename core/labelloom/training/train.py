@@ -169,7 +169,8 @@ def _finish(job: Job, state: PartialState) -> None:
     job.assembly.to(state.device).eval()
 
     def rank(split: Split) -> Ranking:
-        columns = tokenised(split, job.assembly.model.encoder.reader, cache_folder())
+        with state.main_process_first():
+            columns = tokenised(split, job.assembly.model.encoder.reader, cache_folder())
         return rank_shared(job.assembly, columns, len(corpus.labels), plan.stages[-1].settings.batch_size)
 
     on_validation = rank(corpus.validation)
