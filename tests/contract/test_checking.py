@@ -162,6 +162,32 @@ def test_a_stage_option_that_the_component_does_not_allow(refuse: Refuse) -> Non
     assert ENCODER in problem.suggestions
 
 
+def chained(*modules: str) -> dict[str, object]:
+    """The joint encoder inside a chain."""
+    return {"use": "standard/chain", "encoder": JOINT, "label_modules": [{"use": name} for name in modules]}
+
+
+ALONE = {"model.encoder.encoder": {"text_alone": True}}
+
+
+def test_a_stage_may_change_options_of_a_held_part(write_spec: WriteSpec, tmp_path: Path) -> None:
+    first = stage("contrast", [INFO_NCE], [CONTRAST], options=ALONE)
+    whole = spec("held", model(chained("standard/label-attention"), LABEL_LINEAR), first, stage("classify", [BCE]))
+    contrast, classify = check(*read_spec(write_spec(whole))).stages
+    assert "labels" not in contrast.model.encoder.held["encoder"].signature.gives
+    assert "labels" in classify.model.encoder.held["encoder"].signature.gives
+    assert labelloom.train(write_spec(whole), output=tmp_path).path.is_dir()
+
+
+def test_a_stage_option_that_a_holder_cannot_live_with(refuse: Refuse) -> None:
+    first = stage("contrast", [INFO_NCE], [CONTRAST], options=ALONE)
+    problem = only(
+        refuse(model(chained("laco/cross-attention"), LINEAR), first, stage("classify", [BCE])),
+        "model.encoder.label_modules.0",
+    )
+    assert "under the options of stage 'contrast', laco/cross-attention needs labels | label_table" in problem.message
+
+
 def test_an_unknown_option(refuse: Refuse) -> None:
     problem = only(refuse(model({**LW_LSTM, "hiden": 3}, MLP), main(BCE)), "model.encoder.hiden")
     assert problem.message == "unknown key 'hiden'"

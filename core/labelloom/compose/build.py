@@ -66,8 +66,9 @@ def build_samplers(stage: StagePlan, labels: LabelSpace, assets: AllAssets) -> l
 
 def use_options(assembly: Assembly, stage: StagePlan | None, plan: Plan) -> None:
     """Give every part of the model the options of `stage`, or the spec's own when there is none."""
-    for node in (stage.model if stage else plan.model).nodes:
-        assembly.parts[node.path].config = node.config
+    for top in (stage.model if stage else plan.model).nodes:
+        for node in top.walk():
+            assembly.parts[node.path].config = node.config
 
 
 def initialise(assembly: Assembly, corpus: Corpus, paths: Iterable[str] = ("model", "tasks")) -> None:

@@ -77,12 +77,22 @@ class Checker:
                 missing = [need for need in missing if "scores" not in need.alternatives]
             problems += self._unmet(task.node, missing, here, stage, task, flow)
             live |= live_paths(here, chosen)
+        problems += self._changed_holders(stage, live)
         problems += self._drawn_twice(stage)
         if not problems and not stuck:
             problems += self._unread_draws(stage, live)
         problems += self._label_sets(stage, live)
         problems += self._paths(stage)
         return live, problems
+
+    def _changed_holders(self, stage: StagePlan, live: set[str]) -> Iterator[Problem]:
+        """The stage's options may leave a held part without what its holder, or its neighbours, rest on."""
+        base = self.plan.model.nodes
+        for node, before in zip(stage.model.nodes, base, strict=True):
+            if node.path in live and node != before:
+                for problem in check_held(node, self.catalogue):
+                    message = f"under the options of stage {stage.name!r}, {problem.message}"
+                    yield Problem(problem.where, message, problem.suggestions)
 
     def _unmet(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -79,8 +80,19 @@ class Resolver:
             self.problems.append(Problem(key, str(error)))
             return None
 
-    def with_options(self, node: Node, options: Mapping[str, Any], key: str) -> Node | None:
-        """`node` with a stage's `options` over its own, or None after noting its problems."""
+    def with_options(self, node: Node, path: str, options: Mapping[str, Any], key: str) -> Node | None:
+        """`node` with a stage's `options` over those of the part at `path`, itself or one beneath it.
+
+        What its holders need and give is told anew. None after noting the problems.
+        """
+        for below, part in node.held.items():
+            if path == part.path or path.startswith(f"{part.path}."):
+                changed = self.with_options(part, path, options, key)
+                if changed is None:
+                    return None
+                held = {**node.held, below: changed}
+                outer = self.signature(node.component, node.config, held, node.key)
+                return replace(node, held=held, signature=outer) if outer else None
         complete = True
         for name in options:
             if name not in node.component.stage_options:
@@ -178,14 +190,16 @@ def _stage(spec: Spec, index: int, stage: StageSpec, model: ModelPlan | None, re
 
 
 def _changed_nodes(stage: StageSpec, prefix: str, model: ModelPlan, resolver: Resolver) -> dict[str, Node]:
-    nodes = {node.path: node for node in model.nodes}
-    changed: dict[str, Node] = {}
+    """The nodes of the model that the stage's options change, in themselves or beneath them, by path."""
+    changed = {node.path: node for node in model.nodes}
+    top_of = {node.path: top.path for top in model.nodes for node in top.walk()}
     for path, options in stage.options.items():
         key = f"{prefix}options.{path}"
-        if path not in nodes:
-            resolver.problems.append(Problem(key, f"no part has the path {path!r}", tuple(sorted(nodes))[:8]))
+        if path not in top_of:
+            close = get_close_matches(path, top_of, n=3, cutoff=0.4)
+            resolver.problems.append(Problem(key, f"no part has the path {path!r}", tuple(close or sorted(top_of))))
             continue
-        node = resolver.with_options(nodes[path], options, key)
+        node = resolver.with_options(changed[top_of[path]], path, options, key)
         if node is not None:
-            changed[path] = node
+            changed[node.path] = node
     return changed

@@ -69,7 +69,8 @@ class Reader(ABC):
 class Encoder(Part):
     """Text to `tokens`, `token_mask` and `document`; to `labels` too when it sees the labels.
 
-    reader  feeds it; read anew at the start of each stage, so it may depend on options that a stage changes
+    reader  feeds it; asked for anew at the start of each stage, so where it depends on options that a stage may change,
+            and in holders, which pass on those of the encoders that they hold, it is a property
     """
 
     reader: Reader

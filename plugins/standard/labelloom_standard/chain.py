@@ -6,7 +6,7 @@ from typing import cast
 
 from torch import nn
 
-from labelloom.interfaces import Batch, Context, Encoder, LabelModule, States, Widths
+from labelloom.interfaces import Batch, Context, Encoder, LabelModule, Reader, States, Widths
 from labelloom_standard.config import ChainConfig
 
 
@@ -19,7 +19,6 @@ class Chain(Encoder):
     def __init__(self, config: ChainConfig, context: Context) -> None:
         super().__init__(config, context)
         self.encoder = context.parts["encoder"](context.widths)
-        self.reader = self.encoder.reader
         widths = dict(self.encoder.widths)
         modules: list[LabelModule] = []
         for place in range(len(config.label_modules)):
@@ -27,6 +26,11 @@ class Chain(Encoder):
             widths |= modules[-1].widths
         self.label_modules = nn.ModuleList(modules)
         self.widths = widths
+
+    @property
+    def reader(self) -> Reader:  # type: ignore[override]
+        """The held encoder's, as it is now: a stage may change options that it depends on."""
+        return cast(Encoder, self.encoder).reader
 
     def widths_with(self, roles: frozenset[str]) -> Widths:
         """The widths when rows have `roles`, which a held part may treat differently."""
