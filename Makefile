@@ -7,8 +7,8 @@ PACKAGES := core/labelloom $(wildcard plugins/*/labelloom_*)
 RUN := runs/quickstart
 ABSTRACTS := \
 	"We train a transformer to translate between languages for which no parallel text exists." \
-	"We prove that the zeros of random polynomials with independent coefficients gather at the unit circle." \
-	"Spectra of 40 distant galaxies show that their discs rotate more slowly than dark matter haloes predict."
+	"A robot arm learns from camera images alone to grasp objects that it has never seen." \
+	"We separate the voices of several speakers who talk at once into a single microphone."
 
 .PHONY: install quickstart test lint docs bench clean
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -61,7 +61,9 @@ def _command_group() -> Any:
 
 
 def _command(name: str, command: Any) -> str:
-    callback = next(inspect.unwrap(each.callback) for each in app.registered_commands if each.name == name)
+    callback = next(each.callback for each in app.registered_commands if each.name == name)
+    assert callback is not None
+    callback = inspect.unwrap(callback)
     types = {
         key: get_args(hint)[0] for key, hint in get_type_hints(callback, include_extras=True).items() if get_args(hint)
     }
@@ -210,7 +212,7 @@ def _names(names: Iterable[str]) -> str:
 # Markdown.
 
 
-def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     if not rows:
         return ""
     lines = [header, ("---",) * len(header), *rows]

@@ -15,6 +15,7 @@ import venv
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Timer
 
 from .pages import ROOT, Block
 from .specs import check_toml
@@ -30,6 +31,8 @@ _PROGRAMS = {
     "accelerate": "accelerate.commands.accelerate_cli",
 }
 """Commands that must find what a page installs; each is a module."""
+
+_PROGRESS = re.compile(r"\w+ \d+/\d+ loss ")
 
 
 class Reader:
@@ -100,15 +103,16 @@ class Reader:
             start_new_session=True,
         )
         assert process.stdout is not None
-        interrupt, lines, ends = block.said("interrupt after"), [], time.monotonic() + _SECONDS
+        killing = Timer(_SECONDS, os.killpg, (process.pid, signal.SIGKILL))
+        killing.start()
+        interrupt, lines = block.said("interrupt after"), []
         for line in process.stdout:
             lines.append(line)
             if interrupt is not None and interrupt in line:
                 os.killpg(process.pid, signal.SIGINT)
                 interrupt = None
-            if time.monotonic() > ends:
-                os.killpg(process.pid, signal.SIGKILL)
         status = process.wait()
+        killing.cancel()
         output = "".join(lines).replace(str(self.folder), _HOME)
         assert status == expected, f"{block.place}: exit status {status}, not {expected}\n{output}"
         return output
@@ -173,17 +177,26 @@ def _status(block: Block) -> int:
 
 
 def compare(told: list[str], output: str, place: str) -> None:
-    """Whether every line that the page shows was printed, in this order.
+    """Whether what the page shows is what was printed, if it shows anything.
 
-    Spaces and decimal numbers may differ, an ellipsis stands for anything, and other lines may stand between.
+    Spaces, blank lines and decimal numbers may differ. An ellipsis stands for anything in its line, and a line of it
+    for any lines. Lines that tell of progress come when they come.
     """
-    printed = iter([_plain(line) for line in output.splitlines()])
+    printed = [line for line in map(_plain, output.splitlines()) if line and not _PROGRESS.match(line)]
+    here, skipping = 0, not any(told)
     for line in told:
         wanted = _plain(line)
-        if wanted in ("", "…", "^C"):
+        if wanted in ("", "^C"):
+            continue
+        if wanted == "…":
+            skipping = True
             continue
         pattern = re.compile(".*".join(map(re.escape, wanted.split("…"))))
-        assert any(pattern.fullmatch(found) for found in printed), f"{place}\nnot printed: {line}\n\n{output}"
+        there = range(here, len(printed) if skipping else min(here + 1, len(printed)))
+        found = next((number for number in there if pattern.fullmatch(printed[number])), None)
+        assert found is not None, f"{place}\nnot printed{' here' * (not skipping)}: {line}\n\n{output}"
+        here, skipping = found + 1, False
+    assert skipping or here == len(printed), f"{place}\nmore is printed than shown: {printed[here]}\n\n{output}"
 
 
 def _plain(line: str) -> str:

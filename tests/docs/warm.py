@@ -1,4 +1,4 @@
-"""A process that has imported torch already and becomes `labelloom …` a hundred times faster than a new one.
+"""A process that has imported torch already and becomes `labelloom …` sooner than a new one would.
 
     python warm.py serve SOCKET        imports, then answers
     python warm.py run SOCKET ARGS…    is `labelloom ARGS…`: same folder, variables, streams, signals and exit status
@@ -14,6 +14,7 @@ import signal
 import socket
 import sys
 from types import FrameType
+from typing import Any
 
 _BYTES = 1 << 20
 
@@ -54,7 +55,7 @@ def _answer(connection: socket.socket) -> int:
     return 0
 
 
-def _become(order: dict, streams: list[int]) -> None:
+def _become(order: dict[str, Any], streams: list[int]) -> None:
     from labelloom.cli import main
 
     for number, stream in enumerate(streams):

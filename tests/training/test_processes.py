@@ -52,16 +52,15 @@ def together(specs: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFacto
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     script = Path(__file__).with_name("launched.py")
-    subprocess.run(
-        [
-            *(sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2"),
-            *("--master_addr", "127.0.0.1", "--master_port", str(port), str(script), str(folder / "orders.json")),
-        ],
-        check=True,
-        cwd=folder,
-        timeout=240,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
+    command = [
+        *(sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2"),
+        *("--master_addr", "127.0.0.1", "--master_port", str(port), str(script), str(folder / "orders.json")),
+    ]
+    with subprocess.Popen(command, cwd=folder, env={**os.environ, "OMP_NUM_THREADS": "1"}) as launcher:
+        try:
+            assert launcher.wait(timeout=240) == 0
+        finally:
+            launcher.terminate()  # and with it the processes that it started
     return folder
 
 
