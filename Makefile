@@ -5,10 +5,6 @@ PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
 PROJECTS := pyproject.toml $(PLUGINS:%=%/pyproject.toml)
 PACKAGES := core/labelloom $(wildcard plugins/*/labelloom_*)
 RUN := runs/quickstart
-ABSTRACTS := \
-	"We train a transformer to translate between languages for which no parallel text exists." \
-	"A robot arm learns from camera images alone to grasp objects that it has never seen." \
-	"We separate the voices of several speakers who talk at once into a single microphone."
 
 .PHONY: install quickstart test lint docs bench clean
 
@@ -24,8 +20,7 @@ quickstart: install
 	rm -rf $(RUN)
 	$(BIN)/labelloom train standard/minilm --output $(RUN)
 	@printf '\nThree new abstracts, and the labels that the model gives them:\n\n'
-	@printf '%s\n' $(ABSTRACTS) | nl -w 1 -s '  '
-	@printf '%s\n' $(ABSTRACTS) | $(BIN)/labelloom predict $(RUN)/minilm/0
+	@$(BIN)/python docs/quickstart.py $(RUN)/minilm/0
 
 test: install lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -48,13 +47,9 @@ def together(specs: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFacto
     ]
     orders.append({"spec": specs[0], "output": str(folder / "interrupted"), "interrupt": 5})
     (folder / "orders.json").write_text(json.dumps(orders))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    script = Path(__file__).with_name("launched.py")
     command = [
-        *(sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2"),
-        *("--master_addr", "127.0.0.1", "--master_port", str(port), str(script), str(folder / "orders.json")),
+        *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--local_addr", "127.0.0.1"),
+        *("--nproc_per_node", "2", str(Path(__file__).with_name("launched.py")), str(folder / "orders.json")),
     ]
     with subprocess.Popen(command, cwd=folder, env={**os.environ, "OMP_NUM_THREADS": "1"}) as launcher:
         try:

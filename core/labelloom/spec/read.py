@@ -125,13 +125,23 @@ def _absolute(value: Any, folder: Path) -> Any:
     return value
 
 
+_EXCLUDED_BY = {
+    "predictor": frozenset({"branches"}),
+    "branches": frozenset({"predictor"}),
+    "tasks": frozenset({"stages"}),
+    "samplers": frozenset({"stages"}),
+    "stages": frozenset({"tasks", "samplers"}),
+}
+
+
 def merge(parent: Mapping[str, Any], child: Mapping[str, Any]) -> dict[str, Any]:
     """`child` over `parent`: tables merge key by key, lists and values are replaced.
 
     A table whose `use` names another component than the parent's replaces it whole, since the old options would be
-    unknown to the new component.
+    unknown to the new component. What excludes another key (branches a predictor, stages the top-level losses) takes
+    its place.
     """
-    merged = dict(parent)
+    merged = {key: value for key, value in parent.items() if not _EXCLUDED_BY.get(key, frozenset()) & child.keys()}
     for key, value in child.items():
         before = merged.get(key)
         if isinstance(before, Mapping) and isinstance(value, Mapping) and not _other_component(before, value):
