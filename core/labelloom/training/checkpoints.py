@@ -25,7 +25,7 @@ from labelloom.runs.folder import load_weights, save_weights
 class Progress:
     """How far a run has come: `step` steps of stage number `stage` are done.
 
-    `best_value` and `best_step` are of the best validation of this stage so far, `best_file` holds its weights;
+    `best_value` is that of the best validation of this stage so far, `best_file` holds its weights;
     `waited` counts the validations since. `history` is how many bytes of the history are before this point,
     `seconds` how long the run took so far, `corpus` the digest of what it trains on. `scaler` is the state of fp16's
     loss scaler.
@@ -34,7 +34,6 @@ class Progress:
     stage: int = 0
     step: int = 0
     best_value: float | None = None
-    best_step: int | None = None
     best_file: str | None = None
     waited: int = 0
     history: int = 0

@@ -179,7 +179,7 @@ def train_stage(job: Job, number: int, progress: Progress, saved: Mapping[str, t
     if settings.keep == "best":
         job.checkpoints.load_best(progress, job.assembly)
     progress.stage, progress.step, progress.waited = number + 1, 0, 0
-    progress.best_value = progress.best_step = progress.best_file = None
+    progress.best_value = progress.best_file = None
     optimiser.state.clear()
     save()
     use_options(job.assembly, None, job.plan)
@@ -222,7 +222,7 @@ def _note(progress: Progress, value: float, metric: str) -> bool:
     better = best is None or (value > best if upward else value < best)
     progress.waited = 0 if better else progress.waited + 1
     if better:
-        progress.best_value, progress.best_step = value, progress.step
+        progress.best_value = value
     return better
 
 
