@@ -118,6 +118,11 @@ def test_init_copies_a_spec_and_says_how_to_run_it(labelloom_: Callable[..., Res
     )
 
 
+def test_a_copy_says_how_to_run_itself(labelloom_: Callable[..., Result], folder: Path) -> None:
+    labelloom_("init", "standard/minilm", "mine.toml")
+    assert (folder / "mine.toml").read_text().startswith("# labelloom train mine.toml\n")
+
+
 def test_init_into_a_folder_or_under_another_name(labelloom_: Callable[..., Result], folder: Path) -> None:
     (folder / "my specs").mkdir()
     result = labelloom_("init", "tiny/words", "my specs")

@@ -153,7 +153,9 @@ def test_local_code_trains_with_permission(train: Callable[..., Result], folder:
     )
     local = ["--set", "tasks=[{use='./mine.py:Mine'}]"]
     assert train(*local).exit_code == 1
-    assert train(*local, "--allow-local-code").exit_code == 0
+    told = train(*local, "--allow-local-code")
+    assert told.exit_code == 0
+    assert "labelloom predict runs/words/0 --allow-local-code" in told.stdout
 
 
 @pytest.mark.parametrize(

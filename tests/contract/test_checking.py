@@ -17,6 +17,7 @@ from .cases import (
     BCE,
     BERT,
     BILSTM,
+    BPR,
     CANDIDATES,
     CLCP,
     CLRL,
@@ -186,6 +187,14 @@ def test_a_stage_option_that_a_holder_cannot_live_with(refuse: Refuse) -> None:
         "model.encoder.label_modules.0",
     )
     assert "under the options of stage 'contrast', laco/cross-attention needs labels | label_table" in problem.message
+
+
+def test_a_fixed_threshold_on_scores_that_only_rank(write_spec: WriteSpec) -> None:
+    whole = spec("ranks", model(BERT, LINEAR), main(BPR, samplers=(NEGATIVES,)))
+    check(*read_spec(write_spec(whole)))
+    with pytest.raises(CompositionError, match="a fixed threshold is a probability") as caught:
+        check(*read_spec(write_spec({**whole, "decision": {"rule": "fixed"}})))
+    assert caught.value.problems[0].where == "decision.rule"
 
 
 def test_an_unknown_option(refuse: Refuse) -> None:

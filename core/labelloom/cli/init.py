@@ -38,6 +38,7 @@ def copy_spec(
     if target.is_dir():
         target = target / specs[name].name
     text = _with_shipped_parent(specs[name], specs)
+    text = text.replace(f"# labelloom train {name}\n", f"# labelloom train {shlex.quote(os.fspath(target))}\n", 1)
     try:
         with target.open("x", encoding="utf-8") as file:
             file.write(text)

@@ -83,10 +83,16 @@ def _stage(plan: Plan, stage: StagePlan) -> Iterator[tuple[str, str]]:
         yield "frozen", ", ".join(stage.freeze)
     if stage.reset:
         yield "starts anew", ", ".join(stage.reset)
+    base = {node.path: node for top in plan.model.nodes for node in top.walk()}
+    for node in (node for top in stage.model.nodes for node in top.walk()):
+        for name, value in node.config.model_dump(exclude_unset=True).items():
+            if name in node.component.stage_options and value != getattr(base[node.path].config, name):
+                yield "with", f"{node.path}.{name} = {_short(str(value))}"
     for task in stage.tasks:
         yield "loss", _loss(task, several=len(plan.model.branches) > 1)
     settings = stage.settings
-    length = f"{settings.steps} steps" if settings.steps else f"{settings.epochs:g} epochs"
+    count, unit = (settings.steps, "step") if settings.steps else (settings.epochs, "epoch")
+    length = f"{count:g} {unit}{'' if count == 1 else 's'}"
     rates = [f"{settings.learning_rate:g}", *(f"{rate:g} for {path}" for path, rate in settings.rates.items())]
     yield (
         "training",

@@ -65,7 +65,7 @@ def train_spec(
     finally:
         # What is finished is worth seeing when a later seed fails, too.
         if main and finished and not as_json:
-            _print(finished)
+            _print(finished, allow_local_code)
 
 
 class _Training:
@@ -115,7 +115,7 @@ class _Training:
         return Problem("", f"not trained yet: seed {names}", (shlex.join(words),))
 
 
-def _print(runs: Sequence[Run]) -> None:
+def _print(runs: Sequence[Run], allow_local_code: bool) -> None:
     from labelloom.cli.scores import run_columns, score_table, spread_table
 
     out = console()
@@ -133,8 +133,9 @@ def _print(runs: Sequence[Run]) -> None:
         facts.add_row("", f"{count(metrics['parameters'])} parameters, {duration(metrics['seconds'])}")
         facts.add_row("", f"answers: {metrics['decision']}")
     name = shlex.quote(str(_short(runs[0].path)))
-    facts.add_row("next", f'echo "some text" | labelloom predict {name}')
-    facts.add_row("", f"labelloom evaluate {name} --per-label")
+    flag = " --allow-local-code" if allow_local_code else ""
+    facts.add_row("next", f'echo "some text" | labelloom predict {name}{flag}')
+    facts.add_row("", f"labelloom evaluate {name} --per-label{flag}")
     out.print(facts)
 
 

@@ -317,6 +317,14 @@ class Checker:
                         (f'add a task that trains probabilities, with branch = "{branch.name}"',),
                     )
                 )
+        if not problems and not all(kinds) and self.plan.spec.decision.rule == "fixed":
+            problems.append(
+                Problem(
+                    "decision.rule",
+                    "a fixed threshold is a probability, and the losses of this model train its scores to rank only",
+                    ('rule = "fitted"', 'rule = "top-k"'),
+                )
+            )
         return all(kinds), problems
 
     def _unused(self, plan: Plan) -> Iterator[Problem]:

@@ -18,15 +18,15 @@ class DecisionSettings(BaseModel):
 
     rule: Literal["fitted", "fixed", "top-k"] = Field(
         "fitted",
-        description="fitted: one threshold that does best on validation; fixed: `threshold`, for models that give "
+        description="Fitted: one threshold that does best on validation; fixed: `threshold`, for models that give "
         "probabilities; top-k: the k best labels of every document",
     )
-    threshold: float = Field(0.5, gt=0, lt=1, description='the probability from which a label is given (rule "fixed")')
-    k: int | None = Field(None, ge=1, description='how many labels each document gets (rule "top-k")')
+    threshold: float = Field(0.5, gt=0, lt=1, description='The probability from which a label is given (rule "fixed")')
+    k: int | None = Field(None, ge=1, description='How many labels each document gets (rule "top-k")')
     metric: Literal["micro_f1", "macro_f1"] = Field(
-        "micro_f1", description='what the threshold is fitted for (rule "fitted")'
+        "micro_f1", description='What the threshold is fitted for (rule "fitted")'
     )
-    at_least_one: bool = Field(False, description="give the best label of a document that would get none")
+    at_least_one: bool = Field(False, description="Give the best label of a document that would get none")
 
     @model_validator(mode="after")
     def _fits_the_rule(self) -> DecisionSettings:

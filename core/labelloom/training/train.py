@@ -21,7 +21,7 @@ from labelloom.compose.resolved import resolved
 from labelloom.data.cache import cache_folder
 from labelloom.data.columns import tokenised
 from labelloom.data.corpus import Corpus, Split, load_corpus
-from labelloom.errors import RunError
+from labelloom.errors import DataError, RunError
 from labelloom.evaluation.decision import fit_decision
 from labelloom.evaluation.metrics import evaluate
 from labelloom.evaluation.ranking import Ranking
@@ -123,6 +123,12 @@ def _train(plan: Plan, run: RunFolder, reporter: Reporter, fresh: bool) -> Run:
         corpus = load_corpus(plan.spec.data)
     for note in corpus.notes:
         reporter.say(note)
+    if not len(corpus.validation.label_sets.values):
+        raise DataError(
+            "no document of the validation split has a label, so it can choose neither checkpoint nor decision rule",
+            where=plan.spec.data.source,
+            suggestions=["add labelled documents to it", "remove the split: one can be cut from train"],
+        )
     with state.main_process_first():
         if fresh and state.is_main_process:
             replace_file(run.labels, lambda beside: beside.write_text(corpus.labels.to_json(), encoding="utf-8"))
