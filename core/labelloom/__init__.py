@@ -99,3 +99,7 @@ def __getattr__(name: str) -> Any:
     from importlib import import_module
 
     return getattr(import_module(_HEAVY[name]), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

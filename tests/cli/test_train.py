@@ -134,7 +134,7 @@ def test_errors_are_told_before_training(train: Callable[..., Result], labelloom
     assert (result.exit_code, result.stderr) == (1, "model.encoder.widht: unknown key 'widht'\n    try: width\n")
     result = labelloom_("train", "--resume", "nowhere")
     assert result.exit_code == 1
-    assert "nowhere: this folder is no run: it has no spec.toml\n" in result.stderr
+    assert "nowhere: there is no such folder\n" in result.stderr
 
 
 def test_a_loss_that_is_not_finite(train: Callable[..., Result]) -> None:

@@ -125,7 +125,14 @@ def test_a_crash_at_any_rename_leaves_a_state_to_go_on_from(corpus: Path, tmp_pa
         assert files(output / "small" / "0") == files(whole)
 
 
+def test_a_folder_that_is_not_there(run: Path) -> None:
+    with pytest.raises(RunError) as error:
+        labelloom.load(run.with_name("7"))
+    assert str(error.value).splitlines() == [f"{run.with_name('7')}: there is no such folder", f"    try: {run}"]
+
+
 def test_a_folder_that_is_no_run(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
     for action in (labelloom.resume, labelloom.load):
         with pytest.raises(RunError) as error:
             action(tmp_path / "elsewhere")

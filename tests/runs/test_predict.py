@@ -69,6 +69,14 @@ def test_each_text_alone_gets_the_same_answer(classifier: Classifier) -> None:
         assert scores == pytest.approx({label.label: label.score for label in expected}, abs=2e-7)
 
 
+def test_what_is_no_list_of_texts_is_refused(classifier: Classifier) -> None:
+    with pytest.raises(TypeError, match="expected a list of texts, not one string"):
+        classifier.predict("My parcel is late.")
+    with pytest.raises(TypeError, match="text 2 must be a string, not None"):
+        classifier.predict(["one", None])  # type: ignore[list-item]
+    assert repr(classifier).startswith("<Classifier small: 6 labels, one threshold")
+
+
 def test_labels_come_best_first_with_names_and_scores(classifier: Classifier) -> None:
     for labels in classifier.predict(TEXTS, top_k=4):
         assert len(labels) == 4

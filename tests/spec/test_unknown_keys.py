@@ -158,3 +158,8 @@ def test_a_component_without_options(tmp_path):
 
 def test_the_smallest_spec_is_fine():
     assert check(validate_spec(MINIMAL)).stages[0].name == "main"
+
+
+def test_a_misspelt_key_that_is_required_is_one_problem():
+    spec = {**MINIMAL, "data": {"sorce": "x"}}
+    assert problems(spec) == ["data.sorce: unknown key 'sorce'\n    try: source"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 
 import numpy as np
@@ -57,10 +57,13 @@ class Classifier:
         self.decision = decision
         self.batch_size = batch_size
 
+    def __repr__(self) -> str:
+        return f"<Classifier {self.plan.spec.name}: {len(self.labels)} labels, {self.decision.describe()}>"
+
     def predict(self, texts: Sequence[str], top_k: int | None = None) -> list[list[LabelScore]]:
         """For each text its labels, best first: those that the decision rule gives, or the `top_k` best.
 
-        Raises ValueError when `top_k` is below 1.
+        Raises ValueError when `top_k` is below 1, TypeError for one string instead of a list, or a text that is none.
         """
         return list(self.stream(texts, top_k))
 
@@ -71,7 +74,9 @@ class Classifier:
         """
         if top_k is not None and top_k < 1:
             raise ValueError(f"top_k must be at least 1, not {top_k}")
-        waiting = iter(texts)
+        if isinstance(texts, str):
+            raise TypeError('expected a list of texts, not one string: predict(["..."])')
+        waiting = map(_text, texts, count(1))
         while chunk := list(islice(waiting, at_once)):
             yield from self._answers(self.rank(chunk), top_k)
 
@@ -104,6 +109,12 @@ class Classifier:
                 LabelScore(self.labels.codes[label], self.labels.names[label], float(score))
                 for label, score in zip(order[keep], ranking.scores[row][keep], strict=True)
             ]
+
+
+def _text(text: object, number: int) -> str:
+    if not isinstance(text, str):
+        raise TypeError(f"text {number} must be a string, not {text!r}")
+    return text
 
 
 def answers_on(split: Split, ranking: Ranking, decision: Decision, labels: LabelSpace) -> Predictions:

@@ -93,6 +93,9 @@ class RunFolder:
         """Raise RunError, with what to do, unless `file` of this run is there."""
         if file.is_file():
             return
+        if not self.path.is_dir():
+            runs = [str(file.parent) for file in sorted(self.path.parent.glob("*/spec.toml"))]
+            raise RunError("there is no such folder", where=str(self.path), suggestions=runs[:3])
         if not self.spec.is_file():
             seeds = [str(file.parent) for file in sorted(self.path.glob("*/spec.toml"))]
             raise RunError(

@@ -11,6 +11,8 @@ from pydantic import BaseModel, ValidationError
 
 from labelloom.errors import Problem
 
+_MISSING = "missing: this key is required"
+
 
 def problems_of(
     error: ValidationError, model: type[BaseModel], prefix: str = "", beside: Iterable[str] = ()
@@ -19,7 +21,14 @@ def problems_of(
 
     `prefix` is the key below which `model` stands in the spec; `beside` are keys that may stand there too.
     """
-    return [_problem(item, model, prefix, beside) for item in error.errors(include_url=False)]
+    problems = [_problem(item, model, prefix, beside) for item in error.errors(include_url=False)]
+    # A misspelt key is also a missing one: one problem, not two.
+    meant = {
+        f"{problem.where.rpartition('.')[0]}.{problem.suggestions[0]}".lstrip(".")
+        for problem in problems
+        if problem.message.startswith("unknown key") and problem.suggestions
+    }
+    return [problem for problem in problems if problem.where not in meant or problem.message != _MISSING]
 
 
 def _problem(item: Mapping[str, Any], model: type[BaseModel], prefix: str, beside: Iterable[str]) -> Problem:
@@ -31,7 +40,7 @@ def _problem(item: Mapping[str, Any], model: type[BaseModel], prefix: str, besid
         close = get_close_matches(str(location[-1]), known, n=3, cutoff=0.5)
         return Problem(where, f"unknown key {location[-1]!r}", tuple(close or known))
     if item["type"] == "missing":
-        return Problem(where, "missing: this key is required")
+        return Problem(where, _MISSING)
     got = item["input"]
     if item["type"] in ("model_type", "dict_type"):
         suggestions = (f"[{where}] with single brackets",) if isinstance(got, list) else ()
