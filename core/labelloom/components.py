@@ -98,6 +98,8 @@ class Component:
     api: int = API
 
     def __post_init__(self) -> None:
+        if self.api != API:
+            return  # of another contract nothing is known but its number, and that is refused when it is loaded
         for name in ("needs", "gives", "stage_options"):
             if isinstance(getattr(self, name), str):
                 raise self._wrong(f"{name} is a string", f'{{"{getattr(self, name)}"}}, a set of names')

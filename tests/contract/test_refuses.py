@@ -113,7 +113,7 @@ def test_a_branch_that_only_ranks_in_an_average(refuse: Refuse) -> None:
     ]
     tasks = ({**BCE, "branch": "one"}, {**BPR, "branch": "two"})
     problem = only(refuse({"encoder": BERT, "branches": branches}, main(*tasks)), "model.branches.1.predictor")
-    assert "the branch 'two' is trained to rank only" in problem.message
+    assert "the scores of the branch 'two' are trained to rank only" in problem.message
     assert "cannot be averaged" in problem.message
     assert suggested(problem) == 'add a task that trains probabilities, with branch = "two"'
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import warnings
 
 
 def main() -> None:
     """Run the command that `sys.argv` names: the console script `labelloom`."""
-    # OpenMP's threads spin while they wait for each other. On cores that others use too, that makes a small step a
-    # hundred times slower; sleeping instead costs nothing that can be measured. It is read when torch is imported.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     warnings.formatwarning = _one_line
     try:
         from labelloom.cli.app import app

@@ -115,6 +115,7 @@ class _Builder:
         for stage in self.plan.stages:
             self._stage(stage)
         self._inference()
+        self._refuse_taken_names()
         model = Model(self.plan.model, self.parts, self.plan.inference, self.plan.probabilities)
         return Assembly(model, self.tasks, self.parts)
 
@@ -131,6 +132,15 @@ class _Builder:
             part = self._part(task.node, widths, stage.name)
             assert isinstance(part, Task), task.node.component.target
             self.tasks[task.name] = part
+
+    def _refuse_taken_names(self) -> None:
+        """A table of modules has methods, and no entry may be called like one."""
+        taken = torch.nn.ModuleDict()
+        branches = [branch.name for branch in self.plan.model.branches if branch.name != "main"]
+        for where, names in (("model.branches", branches), ("tasks", self.tasks)):
+            for name in names:
+                if hasattr(taken, name):
+                    raise CompositionError(f"{name!r} cannot be a name here: give it another", where=where)
 
     def _inference(self) -> None:
         model, live = self.plan.model, self.plan.inference
@@ -170,10 +180,18 @@ class _Builder:
         return self.parts[node.path]
 
     def _make(self, node: Node, widths: Widths) -> Part:
+        if node.path in self.parts:
+            raise CompositionError(
+                f"its holder makes {node.component.name} twice; each part needs an entry and a path of its own",
+                where=node.key,
+            )
         makers = {below: self._maker(held) for below, held in node.held.items()}
         context = Context(node.path, widths, self.labels, self.assets.get(node.path, {}), makers)
         with _Placed(node):
             part: Part = load_target(node.component.target, node.key)(node.config, context)
+        left_out = [held.key for held in node.held.values() if held.path not in self.parts]
+        if left_out:
+            raise CompositionError(f"{node.component.name} never makes the parts {', '.join(left_out)}", where=node.key)
         self.parts[node.path] = part
         return part
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from labelloom.bundles import Catalogue
 from labelloom.components import Component, Need, is_draw, side
 from labelloom.compose.flow import Flow, ModelFlow, live_paths, model_flow
-from labelloom.compose.plan import Node, Plan, StagePlan, TaskPlan
+from labelloom.compose.plan import BranchPlan, Node, Plan, StagePlan, TaskPlan
 from labelloom.compose.resolve import Resolver, make_plan
 from labelloom.errors import CompositionError, Problem
 from labelloom.spec import Spec
@@ -240,7 +240,9 @@ class Checker:
         for path in stage.settings.rates:
             if path not in known:
                 close = get_close_matches(path, sorted(known), n=3, cutoff=0.4)
-                yield Problem(f"{prefix}training.rates", f"no part has the path {path!r}", tuple(close))
+                own = stage.own_settings and path in stage.own_settings.rates
+                where = f"{prefix}training.rates" if own else "training.rates"
+                yield Problem(where, f"no part has the path {path!r}", tuple(close))
 
     # The whole plan.
 
@@ -296,7 +298,28 @@ class Checker:
             problems += self._unmet(branch.predictor, missing, here, replace(scorers, model=self.plan.model))
             if not missing:
                 live |= live_paths(here, {"scores": branch.predictor})
+                problems += self._dropped(branch, live)
         return live, problems
+
+    def _dropped(self, branch: BranchPlan, live: set[str]) -> Iterator[Problem]:
+        """Parts that a branch's scores rest on in training must not fall away where nothing is drawn."""
+        scoring = [
+            s for s in self.plan.stages if any(t.branch == branch.name and t.node.component.trains for t in s.tasks)
+        ]
+        if not scoring:
+            return
+        flow = model_flow(scoring[-1].model, scoring[-1].samplers).branches[branch.name]
+        if branch.predictor.path in flow.blocked:
+            return
+        for node in self.plan.model.nodes:
+            if node.path in live_paths(flow, {"scores": branch.predictor}) - live:
+                draws = sorted(need for need in node.signature.needs if is_draw(need) and not need.endswith("?"))
+                yield Problem(
+                    node.key,
+                    f"the scores rest on {node.component.name} in stage {scoring[-1].name!r} and not in predictions, where "
+                    f"nothing is drawn: it needs {', '.join(draws) or 'what only that stage has'}",
+                    tuple(f'its record may say "{draw}?", if it can do without' for draw in draws),
+                )
 
     def _probabilities(self) -> tuple[bool, list[Problem]]:
         """What the tasks of the last stage that trains a branch's scores make of them."""
@@ -308,12 +331,13 @@ class Checker:
                 here = frozenset(t.node.component.trains for t in stage.tasks if t.branch == branch.name) - {""}
                 trains = frozenset(here) or trains
             kinds.append("probabilities" in trains)
-            if len(self.plan.model.branches) > 1 and trains == {"ranks"}:
+            if len(self.plan.model.branches) > 1 and "probabilities" not in trains:
+                how = "trained to rank only" if trains else "trained by no loss that makes them probabilities"
                 problems.append(
                     Problem(
                         branch.predictor.key,
-                        f"the branch {branch.name!r} is trained to rank only, so its scores are no probabilities and "
-                        "cannot be averaged with other branches",
+                        f"the scores of the branch {branch.name!r} are {how}: they are no probabilities and "
+                        "cannot be averaged with those of other branches",
                         (f'add a task that trains probabilities, with branch = "{branch.name}"',),
                     )
                 )

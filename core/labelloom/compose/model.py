@@ -109,7 +109,12 @@ class Model(nn.Module):
             sequence = [node for node in (*self.plan.trunk, *branch.nodes) if node.path in self.inference]
             every = [place for place, node in enumerate(sequence) if node.signature.labels == "all"]
             last = every[-1] if every else -1
-            once |= {node.path for place, node in enumerate(sequence) if place <= last or not self._label_side(node)}
+            waiting: set[str] = set()  # what parts that run per chunk read: who overwrites it runs after them
+            for place, node in enumerate(sequence):
+                if place <= last or not (self._label_side(node) or node.signature.gives & waiting):
+                    once.add(node.path)
+                else:
+                    waiting.update(name for need in node.signature.needs for name in Need.parse(need).alternatives)
         once.add(self.plan.encoder.path)
         return frozenset(once), self.inference - once
 

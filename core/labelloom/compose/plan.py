@@ -111,6 +111,7 @@ class StagePlan:
     samplers: tuple[Node, ...]
     tasks: tuple[TaskPlan, ...]
     settings: TrainingSettings
+    own_settings: TrainingSettings | None
     freeze: tuple[str, ...]
     reset: tuple[str, ...]
     live: frozenset[str] = frozenset()

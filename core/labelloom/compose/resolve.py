@@ -184,6 +184,7 @@ def _stage(spec: Spec, index: int, stage: StageSpec, model: ModelPlan | None, re
         tuple(node for node in samplers if node is not None),
         tuple(tasks),
         spec.phase_training(index),
+        stage.training,
         tuple(stage.freeze),
         tuple(stage.reset),
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from labelloom.errors import BundleError
@@ -30,7 +31,7 @@ def save_assets(assets: Mapping[str, Assets], folder: Path) -> None:
         values[path] = {}
         for name, value in made.items():
             if isinstance(value, np.ndarray):
-                arrays[f"{path}|{name}"] = np.ascontiguousarray(value)
+                arrays[f"{path}|{name}"] = np.asarray(value, order="C")
             elif isinstance(value, Files):
                 _copy(value, beside / "files" / path / name)
                 values[path][name] = {"files": list(value.names)}
@@ -40,7 +41,11 @@ def save_assets(assets: Mapping[str, Assets], folder: Path) -> None:
         (beside / "values.json").write_text(json.dumps(values, ensure_ascii=False, allow_nan=False), encoding="utf-8")
     except (TypeError, ValueError) as error:
         raise BundleError(f"a component prepared something that JSON cannot hold: {error}") from error
-    save_file(arrays, str(beside / "arrays.safetensors"))
+    try:
+        save_file(arrays, str(beside / "arrays.safetensors"))
+    except SafetensorError as error:
+        kinds = ", ".join(sorted({str(array.dtype) for array in arrays.values()}))
+        raise BundleError(f"a component prepared an array of a type that cannot be saved ({kinds})") from error
     shutil.rmtree(folder, ignore_errors=True)
     beside.replace(folder)
 

@@ -65,6 +65,8 @@ class ModelSpec(_Model):
         names = [branch.name for branch in self.branches]
         if len(set(names)) < len(names):
             raise ValueError(f"two branches share a name among {', '.join(names)}")
+        if "main" in names:
+            raise ValueError("main is what the only branch of a plain model is called: give the branch another name")
         shares = [branch.share for branch in self.branches]
         if any(share is not None for share in shares):
             if any(share is None for share in shares):

@@ -62,6 +62,7 @@ class StageModule(nn.Module):
         Raises TrainingError when no weight is left to train.
         """
         weights = {name: weight for name, weight in self.assembly.named_parameters() if weight.requires_grad}
+        self.assembly.zero_grad(set_to_none=True)
         # Around the backward pass too, which would find the buffers that it rests on changed.
         with buffers_kept(self):
             totals, _ = self(batch, targets)
