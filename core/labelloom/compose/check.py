@@ -316,8 +316,8 @@ class Checker:
                 draws = sorted(need for need in node.signature.needs if is_draw(need) and not need.endswith("?"))
                 yield Problem(
                     node.key,
-                    f"the scores rest on {node.component.name} in stage {scoring[-1].name!r} and not in predictions, where "
-                    f"nothing is drawn: it needs {', '.join(draws) or 'what only that stage has'}",
+                    f"the scores rest on {node.component.name} in stage {scoring[-1].name!r} and not in predictions, "
+                    f"where nothing is drawn: it needs {', '.join(draws) or 'what only that stage has'}",
                     tuple(f'its record may say "{draw}?", if it can do without' for draw in draws),
                 )
 
