@@ -211,3 +211,12 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
     with pytest.raises(Killed):
         replace_file(file, half)
     assert json.loads(file.read_text(encoding="utf-8")) == {"ü": 0.1}
+
+
+def test_a_source_named_from_the_current_folder_is_found_from_any_other(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(corpus.parent)
+    spec = spec_on(Path(corpus.name), training={"steps": 1})
+    run = labelloom.train(spec, output=tmp_path).path
+    assert f'source = "{corpus}"' in (run / "spec.toml").read_text()

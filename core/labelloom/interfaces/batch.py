@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -182,16 +182,18 @@ class Loss:
 
     total  () the sum; where nothing counts it is 0 and still connected to the graph
     count  () how many things were summed: documents, labels, pairs; 0 when there were none
-    logs   numbers for the history, by name
     """
 
     total: Tensor
     count: Tensor
-    logs: Mapping[str, Tensor] = field(default_factory=dict)
 
     @classmethod
-    def over(cls, values: Tensor, mask: Tensor, **logs: Tensor) -> Loss:
-        """The sum of `values` where `mask`, counting each: values elsewhere may be anything, even NaN."""
+    def over(cls, values: Tensor, mask: Tensor) -> Loss:
+        """The sum of `values` where `mask`, counting each.
+
+        Values elsewhere do not enter the sum, even NaN; but their gradient would be NaN too, so what they are computed
+        from must be masked before.
+        """
         mask = mask.expand_as(values)
         kept = torch.where(mask, values, torch.zeros((), dtype=values.dtype, device=values.device))
-        return cls(kept.float().sum(), mask.sum().float(), logs)
+        return cls(kept.float().sum(), mask.sum().float())

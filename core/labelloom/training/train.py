@@ -21,6 +21,7 @@ from labelloom.compose.resolved import resolved
 from labelloom.data.cache import cache_folder
 from labelloom.data.columns import tokenised
 from labelloom.data.corpus import Corpus, Split, load_corpus
+from labelloom.data.sources import sample_names
 from labelloom.errors import DataError, RunError
 from labelloom.evaluation.decision import fit_decision
 from labelloom.evaluation.metrics import evaluate
@@ -29,7 +30,8 @@ from labelloom.interfaces.noise import stable_key
 from labelloom.runs.assets import load_assets, save_assets
 from labelloom.runs.classifier import answers_on
 from labelloom.runs.folder import RunFolder, replace_file, save_weights, write_json
-from labelloom.spec import read_spec, spec_to_toml
+from labelloom.spec import Spec, read_spec, spec_to_toml
+from labelloom.spec.data import HUB_PREFIX
 from labelloom.spec.decision import DecisionSettings
 from labelloom.training.checkpoints import Checkpoints, Progress
 from labelloom.training.history import History
@@ -79,6 +81,7 @@ def train(
     """
     catalogue = Catalogue()
     read, folder = read_spec(spec, overrides, catalogue.specs())
+    read = _with_absolute_source(read)
     if seed is not None:
         read = read.model_copy(update={"seed": seed})
     plan = check(read, folder, catalogue, allow_local_code)
@@ -201,6 +204,15 @@ def _finish(job: Job, state: PartialState) -> None:
     answers.save(run.predictions)
     write_json(run.metrics, metrics)
     job.checkpoints.clear()
+
+
+def _with_absolute_source(spec: Spec) -> Spec:
+    """A source that is a path from the current folder, as a path that means the same from any other."""
+    prefix = HUB_PREFIX if spec.data.source.startswith(HUB_PREFIX) else ""
+    path = Path(spec.data.source.removeprefix(prefix)).expanduser()
+    if (not prefix and spec.data.source in sample_names()) or not path.exists():
+        return spec
+    return spec.model_copy(update={"data": spec.data.model_copy(update={"source": f"{prefix}{path.absolute()}"})})
 
 
 def _same_labels(run: RunFolder, corpus: Corpus) -> None:

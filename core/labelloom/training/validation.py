@@ -9,6 +9,7 @@ from accelerate.utils import gather_object
 from labelloom.compose.model import Assembly
 from labelloom.data.columns import Columns
 from labelloom.data.corpus import Split
+from labelloom.errors import RunError
 from labelloom.evaluation.decision import fit_decision
 from labelloom.evaluation.metrics import evaluate
 from labelloom.evaluation.ranking import Ranking
@@ -22,7 +23,18 @@ def rank_shared(assembly: Assembly, columns: Columns, label_count: int, batch_si
     """The ranking of every document of `columns`; the processes share the batches and all get the whole."""
     state = PartialState()
     mine = ranked_batches(assembly.model, columns, label_count, batch_size, state.process_index, state.num_processes)
-    batches = gather_object(list(mine)) if state.num_processes > 1 else mine
+    if state.num_processes == 1:
+        return gathered(mine, len(columns), label_count)
+    batches, failed = [], None
+    try:
+        batches = list(mine)
+    except RunError as error:
+        failed = error
+    # A process that left here would keep the others waiting, so what went wrong in one is raised by all.
+    failures = [text for text in gather_object([failed and str(failed)]) if text is not None]
+    batches = gather_object(batches)
+    if failures:
+        raise RunError(failures[0])
     return gathered(batches, len(columns), label_count)
 
 
