@@ -22,7 +22,7 @@ from pydantic import BaseModel
 from labelloom.bundles import Catalogue, load_target
 from labelloom.cli.app import app
 from labelloom.cli.output import in_order
-from labelloom.cli.show import default_text
+from labelloom.cli.show import SCALES, default_text
 from labelloom.components import KINDS, Component
 from labelloom.config import held_kinds
 from labelloom.evaluation.metrics import METRICS, METRICS_AT_K, Metric
@@ -188,7 +188,7 @@ def _component(record: Component) -> str:
     if record.kind in ("label_module", "predictor"):
         facts.append(("works on", "every label at once" if record.labels == "all" else "any of the labels"))
     if record.trains:
-        facts.append(("trains", f"scores, to be {record.trains}"))
+        facts.append(("trains", f"scores, to be {SCALES[record.trains]}"))
     told = [f"### {record.name}\n\n{record.summary}.\n", _table(("", ""), facts)]
     if computed:
         told.append("What it needs and gives depends on its options; `labelloom check` tells it for a spec.\n")

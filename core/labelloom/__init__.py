@@ -21,6 +21,7 @@ from labelloom.errors import (
     TrainingError,
     UnknownNameError,
 )
+from labelloom.formats import DataFormat
 from labelloom.hookspecs import hookimpl
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ __all__ = [
     "Context",
     "Corpus",
     "DataError",
+    "DataFormat",
     "Encoder",
     "LabelModule",
     "LabelScore",

@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import entrypoints
 import pluggy
@@ -28,6 +28,7 @@ import pluggy
 from labelloom import hookspecs
 from labelloom.components import API, Component, Kind
 from labelloom.errors import BundleError, LabelloomError, Problem, UnknownNameError
+from labelloom.formats import DataFormat
 from labelloom.hookspecs import GROUP
 
 
@@ -110,6 +111,15 @@ class BundleState:
     state: str
     error: str
     components: tuple[Component, ...]
+    formats: tuple[DataFormat, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Records:
+    """What one bundle's hooks return, by name."""
+
+    components: dict[str, Component]
+    formats: dict[str, DataFormat]
 
 
 class Catalogue:
@@ -117,7 +127,7 @@ class Catalogue:
 
     def __init__(self, path: list[str] | None = None) -> None:
         self.bundles = find_bundles(path)
-        self._loaded: dict[str, dict[str, Component]] = {}
+        self._loaded: dict[str, _Records] = {}
 
     def component(self, name: str) -> Component:
         """The record of `bundle/component`.
@@ -128,18 +138,30 @@ class Catalogue:
         """
         bundle_name = name.partition("/")[0]
         if "/" not in name or not any(bundle.name == bundle_name for bundle in self.bundles):
-            raise self._unknown(name)
+            raise self._unknown(name, "component")
         components = self.load(bundle_name)
         if name not in components:
-            raise self._unknown(name)
+            raise self._unknown(name, "component")
         return components[name]
 
+    def format(self, name: str) -> DataFormat:
+        """The record of the format `bundle/format`. Raises as `component` does."""
+        bundle_name = name.partition("/")[0]
+        if "/" in name and any(bundle.name == bundle_name for bundle in self.bundles):
+            found = self._load(bundle_name).formats.get(name)
+            if found is not None:
+                return found
+        raise self._unknown(name, "format")
+
     def load(self, name: str) -> dict[str, Component]:
-        """The records of one bundle by name; imports its `hooks.py` and nothing else of it. Raises BundleError."""
+        """The components of one bundle by name; imports its `hooks.py` and nothing else of it. Raises BundleError."""
+        return self._load(name).components
+
+    def _load(self, name: str) -> _Records:
         if name not in self._loaded:
             claims = [bundle for bundle in self.bundles if bundle.name == name]
             if not claims:
-                raise self._unknown(name)
+                raise self._unknown(name, "component")
             if len(claims) > 1:
                 origins = " and ".join(bundle.origin for bundle in claims)
                 raise BundleError(
@@ -155,8 +177,9 @@ class Catalogue:
         states = []
         for bundle in self.bundles:
             try:
-                components = tuple(self.load(bundle.name).values())
-                states.append(BundleState(bundle, "ok", "", components))
+                records = self._load(bundle.name)
+                loaded = tuple(records.components.values()), tuple(records.formats.values())
+                states.append(BundleState(bundle, "ok", "", *loaded))
             except BundleError as error:
                 states.append(BundleState(bundle, "broken", str(error), ()))
         return states
@@ -164,6 +187,10 @@ class Catalogue:
     def components(self) -> list[Component]:
         """The records of every bundle that loads."""
         return [component for state in self.states() for component in state.components]
+
+    def formats(self) -> list[DataFormat]:
+        """The formats of every bundle that loads."""
+        return [record for state in self.states() for record in state.formats]
 
     def suppliers(self, name: str) -> list[Component]:
         """The installed components whose record gives `name`."""
@@ -179,22 +206,24 @@ class Catalogue:
                     found.setdefault(f"{bundle.name}/{file.stem}", file)
         return found
 
-    def _unknown(self, name: str) -> UnknownNameError:
+    def _unknown(self, name: str, what: Literal["component", "format"]) -> UnknownNameError:
         # pydantic, which the registry is read with, would double the time of a listing, which never comes here.
         from labelloom.registry import read_registry
 
         installed = sorted({bundle.name for bundle in self.bundles})
         installs = read_registry().installs(name, installed)
-        close = _close_names(name, sorted({component.name for component in self.components()}))
+        known = self.components() if what == "component" else self.formats()
+        close = _close_names(name, sorted({record.name for record in known}))
         return UnknownNameError(
-            f"no installed component is called {name!r} (installed bundles: {', '.join(installed) or 'none'})",
+            f"no installed {what} is called {name!r} (installed bundles: {', '.join(installed) or 'none'})",
             where=name,
-            suggestions=[*installs, *close][:3] or ["labelloom list"],
+            suggestions=[*installs, *close][:3]
+            or ["labelloom list" if what == "component" else "labelloom list formats"],
         )
 
 
 def _close_names(name: str, known: list[str]) -> list[str]:
-    """Components that `name` may mean: misspelt in its own bundle, the same in another, misspelt anywhere."""
+    """What `name` may mean of what is known: misspelt in its own bundle, the same in another, misspelt anywhere."""
     bundle, _, short = name.rpartition("/")
     own = {other.rpartition("/")[2]: other for other in known if other.startswith(f"{bundle}/")}
     close = [own[other] for other in get_close_matches(short, own, n=3, cutoff=0.5)]
@@ -203,27 +232,32 @@ def _close_names(name: str, known: list[str]) -> list[str]:
     return list(dict.fromkeys(close))
 
 
-def _load(bundle: Bundle) -> dict[str, Component]:
+def _load(bundle: Bundle) -> _Records:
     where = f"bundle {bundle.name} ({bundle.origin})"
-    components: dict[str, Component] = {}
+    loaded = _Records({}, {})
     for record in _records(bundle, where):
         _check(record, bundle, where)
-        if record.name in components:
+        by_name: dict[str, Any] = loaded.formats if isinstance(record, DataFormat) else loaded.components
+        if record.name in by_name:
             raise BundleError(f"names {record.name!r} twice", where=where)
-        components[record.name] = record
-    return components
+        by_name[record.name] = record
+    return loaded
+
+
+_HOOKS: dict[str, type] = {"labelloom_components": Component, "labelloom_formats": DataFormat}
+"""The hooks that return records, and of which kind."""
 
 
 def _records(bundle: Bundle, where: str) -> list[Any]:
-    """What the bundle's hook returns, not yet checked."""
+    """What the bundle's hooks return: each record of the kind that its hook is for, not yet checked otherwise."""
     manager = pluggy.PluginManager("labelloom")
     manager.add_hookspecs(hookspecs)
     try:
         module = import_module(bundle.module)
         manager.register(module, name=bundle.name)
         manager.check_pending()
-        answers = manager.hook.labelloom_components()
-        records = [record for answer in answers for record in answer]
+        answers = {hook: getattr(manager.hook, hook)() for hook in _HOOKS}
+        records = {hook: [record for answer in answered for record in answer] for hook, answered in answers.items()}
     except BundleError as error:
         raise _inside(error, where) from error
     except pluggy.PluginValidationError as error:
@@ -240,9 +274,13 @@ def _records(bundle: Bundle, where: str) -> list[Any]:
         raise BundleError(
             f"{bundle.module} implements no hook", where=where, suggestions=["@labelloom.hookimpl above the function"]
         )
-    if not answers and manager.hook.labelloom_components.get_hookimpls():
-        raise BundleError("labelloom_components returned None, not a list of Components", where=where)
-    return records
+    for hook, kind in _HOOKS.items():
+        if not answers[hook] and getattr(manager.hook, hook).get_hookimpls():
+            raise BundleError(f"{hook} returned None, not a list of {kind.__name__}s", where=where)
+        for record in records[hook]:
+            if not isinstance(record, kind):
+                raise BundleError(f"{hook} returned {record!r}, not a {kind.__name__}", where=where)
+    return [record for found in records.values() for record in found]
 
 
 def _inside(error: BundleError, where: str) -> LabelloomError:
@@ -252,9 +290,7 @@ def _inside(error: BundleError, where: str) -> LabelloomError:
     )
 
 
-def _check(record: Any, bundle: Bundle, where: str) -> None:
-    if not isinstance(record, Component):
-        raise BundleError(f"labelloom_components returned {record!r}, not a Component", where=where)
+def _check(record: Component | DataFormat, bundle: Bundle, where: str) -> None:
     if record.api != API:
         newer = "labelloom" if record.api > API else bundle.distribution
         raise BundleError(

@@ -24,6 +24,10 @@ API = 1
 Kind = Literal["encoder", "label_module", "predictor", "task", "sampler"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
+Scale = Literal["probabilities", "distribution", "ranks"]
+"""What a loss makes of scores: through a sigmoid each the probability of its label; through a softmax over every label
+a distribution, whose parts add up to 1; or nothing but an order."""
+
 DOCUMENT_SIDE = frozenset({"tokens", "document", "aspects"})
 LABEL_SIDE = frozenset({"labels", "label_table", "scores"})
 FIELDS = DOCUMENT_SIDE | LABEL_SIDE
@@ -74,7 +78,8 @@ class Component:
         gives: the fields or, for samplers, the draws it adds.
         labels: "any" when it works on whatever labels are under consideration, "all" when only on every label
             (a 2-D convolution over the label axis, an MLP over all label vectors).
-        trains: for tasks that train `scores`: whether they become "probabilities" (of the sigmoid) or only "ranks".
+        trains: for tasks that train `scores`: what these become, "probabilities" (of the sigmoid), a "distribution"
+            (of the softmax over every label, so `labels` must be "all") or only "ranks".
         axes: for each of the bundle's own fields, its axes: "BD" document side, "BCK" label side, "BTH" tokens.
         stage_options: options that a stage may override.
         summary: one line for people, with paper and equation.
@@ -91,7 +96,7 @@ class Component:
     needs: frozenset[str] = frozenset()
     gives: frozenset[str] = frozenset()
     labels: Literal["any", "all"] = "any"
-    trains: Literal["", "probabilities", "ranks"] = ""
+    trains: Literal["", "probabilities", "distribution", "ranks"] = ""
     axes: Mapping[str, str] = field(default_factory=dict)
     stage_options: frozenset[str] = frozenset()
     summary: str = ""
@@ -108,6 +113,8 @@ class Component:
             raise self._wrong(f"kind {self.kind!r} is not one of {', '.join(KINDS)}", 'kind="label_module"')
         if self.trains and self.kind != "task":
             raise self._wrong(f"trains={self.trains!r} on a {self.kind}: only tasks train", 'trains=""')
+        if self.trains == "distribution" and self.labels != "all":
+            raise self._wrong('trains="distribution" shares 1 among every label', 'labels="all"')
         for name in self.own_fields:
             if name not in self.axes:
                 raise self._wrong(f"its own field {name!r} has no axes", f'axes={{"{name}": "BD"}}')

@@ -25,6 +25,7 @@ from __future__ import annotations
 import pluggy
 
 from labelloom.components import Component
+from labelloom.formats import DataFormat
 
 GROUP = "labelloom.bundles"
 """The entry-point group; its entries look like `mybundle = "labelloom_mybundle.hooks"`."""
@@ -38,4 +39,26 @@ def labelloom_components() -> list[Component]:  # type: ignore[empty-body]
     """The records of the bundle's components.
 
     Every name must start with the bundle's own name, the one of its entry point. Example: the module's docstring.
+    """
+
+
+@hookspec
+def labelloom_formats() -> list[DataFormat]:  # type: ignore[empty-body]
+    """The records of the formats of data that the bundle reads, for `data.source`.
+
+    Every name must start with the bundle's own name. A format is asked where the names of the files tell it, before
+    tables and JSON lines are thought of, or where a spec names it with `data.format`. Example:
+
+        from labelloom import DataFormat, hookimpl
+
+        @hookimpl
+        def labelloom_formats():
+            return [
+                DataFormat(
+                    name="mybundle/minutes",
+                    target="labelloom_mybundle.minutes:minutes",
+                    files=("*.minutes",),
+                    summary="Minutes of meetings, a file a meeting",
+                ),
+            ]
     """

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
-from labelloom.cli.train import duration
+from labelloom.cli.output import duration
 from labelloom.evaluation.summary import table as rows_of
 
 from .conftest import lines

@@ -102,7 +102,7 @@ def loaded(case: Case, trained: Train) -> Classifier:
 
 @pytest.fixture
 def corpus(loaded: Classifier) -> Corpus:
-    return load_corpus(loaded.plan.spec.data)
+    return load_corpus(loaded.model.plan.spec.data)
 
 
 @pytest.fixture

@@ -48,7 +48,7 @@ def drawn(use: str) -> Any:
 
 def batch_of(classifier: Classifier, texts: list[str]) -> Batch:
     """What predictions see of these texts."""
-    reader = classifier.assembly.model.encoder.reader
+    reader = classifier.model.assembly.model.encoder.reader
     columns = reader.tokenize(texts)
     rows = [{name: values[place] for name, values in columns.items()} for place in range(len(texts))]
     return make_batch(reader.collate(rows), plain_draw(len(texts)), len(classifier.labels))
@@ -62,23 +62,23 @@ def by_label(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
 def feed_of(classifier: Classifier, corpus: Corpus, stage: StagePlan, sets: LabelSets | None = None) -> Feed:
     """The stage's training steps; with other label sets in place of the corpus's."""
     split = corpus.train if sets is None else replace(corpus.train, label_sets=sets)
-    reader = classifier.assembly.model.encoder.reader
+    reader = classifier.model.assembly.model.encoder.reader
     samplers = build_samplers(stage, corpus.labels, assets_of(classifier, corpus))
     return Feed(split, tokenised(split, reader, cache_folder()), reader, samplers, stage.settings, key=7)
 
 
 def assets_of(classifier: Classifier, corpus: Corpus) -> Mapping[str, Any]:
-    return prepare(classifier.plan, corpus)
+    return prepare(classifier.model.plan, corpus)
 
 
 def stages_of(classifier: Classifier) -> Iterator[tuple[StagePlan, StageModule]]:
     """Each stage with its options in use, in eval mode, so that what is random is what samplers and tasks draw."""
-    for stage in classifier.plan.stages:
-        use_options(classifier.assembly, stage, classifier.plan)
-        module = StageModule(classifier.assembly, stage)
+    for stage in classifier.model.plan.stages:
+        use_options(classifier.model.assembly, stage, classifier.model.plan)
+        module = StageModule(classifier.model.assembly, stage)
         module.eval()
         yield stage, module
-    use_options(classifier.assembly, None, classifier.plan)
+    use_options(classifier.model.assembly, None, classifier.model.plan)
 
 
 def part_of(plan: Plan, weight: str) -> str:

@@ -61,7 +61,7 @@ def test_every_bundle_is_there_once(workplace: Path) -> None:
 
 def test_a_stage_changes_the_weights_that_its_tasks_reach_and_no_other(case: Case, trained: Train) -> None:
     made = trained(case)
-    plan = labelloom.load(made.run.path, device="cpu").plan
+    plan = labelloom.load(made.run.path, device="cpu").model.plan
     assert [stage.name for stage in made.recorder.stages] == list(case.trains)
     for stage in made.recorder.stages:
         # What decays changes without a gradient too; a bias that cancels out of the loss has none at all.
@@ -73,7 +73,7 @@ def test_a_stage_changes_the_weights_that_its_tasks_reach_and_no_other(case: Cas
 
 def test_only_what_trains_is_in_training_mode(case: Case, trained: Train) -> None:
     made = trained(case)
-    plan = labelloom.load(made.run.path, device="cpu").plan
+    plan = labelloom.load(made.run.path, device="cpu").model.plan
     for stage, record in zip(plan.stages, made.recorder.stages, strict=True):
         frozen = {path for path in record.parts if any(f"{path}.".startswith(f"{top}.") for top in stage.freeze)}
         runs = {path for path in record.parts if any(f"{path}.".startswith(f"{top}.") for top in stage.live)}
@@ -145,7 +145,7 @@ def test_scores_do_not_depend_on_the_batch(loaded: Classifier, corpus: Corpus) -
 @pytest.mark.parametrize("chunk", [1, 2, 5])
 def test_ranking_in_chunks_equals_dense_ranking(loaded: Classifier, corpus: Corpus, chunk: int) -> None:
     batch = batch_of(loaded, [corpus.train.texts[row] for row in range(5)])
-    model = loaded.assembly.model
+    model = loaded.model.assembly.model
     with torch.no_grad():
         dense = model(batch)
     for k in (1, 4, 6):
@@ -165,28 +165,28 @@ def test_a_label_gets_the_same_score_whatever_other_labels_are_asked_about(
     shared = torch.tensor([[5, 0, 2]])
     permuted = torch.tensor([[5, 4, 3, 2, 1, 0]])
     with torch.no_grad():
-        dense = loaded.assembly.model(batch)
+        dense = loaded.model.assembly.model(batch)
         for ids in (own, shared, permuted):
-            scores = loaded.assembly.model(batch.with_labels(ids))
+            scores = loaded.model.assembly.model(batch.with_labels(ids))
             torch.testing.assert_close(scores, dense.gather(1, ids.expand(4, -1)), rtol=1e-5, atol=1e-6)
         # One document that has as many labels of its own as there are, in another order.
         alone = batch.subset(torch.tensor([1])).with_labels(permuted)
-        torch.testing.assert_close(loaded.assembly.model(alone), dense[1:2].flip(1), rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(loaded.model.assembly.model(alone), dense[1:2].flip(1), rtol=1e-5, atol=1e-6)
 
 
 def test_what_scores_are_is_known_from_the_tasks(
     case: Case, loaded: Classifier, corpus: Corpus, trained: Train
 ) -> None:
-    assert loaded.plan.probabilities == case.probabilities
+    assert loaded.model.plan.probabilities == case.probabilities
     assert ("test_at_0.5" in trained(case).run.metrics) == case.probabilities
     with torch.no_grad():
-        scores = loaded.assembly.model(batch_of(loaded, [corpus.train.texts[0]]))
+        scores = loaded.model.assembly.model(batch_of(loaded, [corpus.train.texts[0]]))
     assert not case.probabilities or bool(((scores > 0) & (scores < 1)).all())
 
 
 def test_every_weight_of_every_stage_is_saved(case: Case, loaded: Classifier, trained: Train) -> None:
     last: StageRecord = trained(case).recorder.stages[-1]
-    saved = dict(loaded.assembly.named_parameters())
+    saved = dict(loaded.model.assembly.named_parameters())
     assert saved.keys() == last.end.keys()
     for name, value in last.end.items():
         assert torch.equal(saved[name], value), name

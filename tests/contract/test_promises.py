@@ -104,17 +104,17 @@ twins = of(
 
 @twins
 def test_twins_are_fed_by_roles_and_joined_without(case: Case, loaded: Classifier, corpus: Corpus) -> None:
-    pretrain = loaded.plan.stages[0]
-    encoder = loaded.assembly.model.encoder
-    width = loaded.assembly.parts["model.encoder.target"].widths["labels"]
+    pretrain = loaded.model.plan.stages[0]
+    encoder = loaded.model.assembly.model.encoder
+    width = loaded.model.assembly.parts["model.encoder.target"].widths["labels"]
     assert pretrain.roles == {"target", "candidate"}
     assert encoder.widths_with(pretrain.roles)["labels"] == width
     assert encoder.widths["labels"] == 2 * width
 
     ((batch, _),) = feed_of(loaded, corpus, pretrain).step(0)
     with torch.no_grad():
-        drawn = loaded.assembly.model.states(batch, pretrain.live)[None].labels
-        joined = loaded.assembly.model.states(replace(batch, roles=None, role_names=()), pretrain.live)[None].labels
+        drawn = loaded.model.assembly.model.states(batch, pretrain.live)[None].labels
+        joined = loaded.model.assembly.model.states(replace(batch, roles=None, role_names=()), pretrain.live)[None].labels
     assert drawn is not None
     assert joined is not None
     assert drawn.shape == (len(batch), 1, width)
@@ -138,11 +138,11 @@ def test_pretraining_trains_both_twins_and_classifying_leaves_them_bit_for_bit(c
 
 @of("lw-pt-of-one-encoder")
 def test_one_encoder_serves_both_roles(case: Case, loaded: Classifier, corpus: Corpus) -> None:
-    pretrain = loaded.plan.stages[0]
+    pretrain = loaded.model.plan.stages[0]
     ((batch, _),) = feed_of(loaded, corpus, pretrain).step(0)
-    labels = loaded.assembly.model.states(batch, pretrain.live)[None].labels
+    labels = loaded.model.assembly.model.states(batch, pretrain.live)[None].labels
     assert labels is not None
-    assert labels.shape == (len(batch), 1, loaded.assembly.model.encoder.widths["labels"])
+    assert labels.shape == (len(batch), 1, loaded.model.assembly.model.encoder.widths["labels"])
 
 
 @of("reset-and-frozen-twin")
@@ -157,10 +157,10 @@ def test_one_twin_is_frozen_while_the_other_trains(case: Case, trained: Train) -
 @of("cl-mil", "two-branches")
 def test_branches_average_probabilities_by_their_shares(case: Case, loaded: Classifier, corpus: Corpus) -> None:
     batch = batch_of(loaded, [corpus.train.texts[row] for row in range(5)])
-    model = loaded.assembly.model
+    model = loaded.model.assembly.model
     expected = torch.zeros(5, len(loaded.labels))
     with torch.no_grad():
-        states = model.states(batch, loaded.plan.inference)
+        states = model.states(batch, loaded.model.plan.inference)
         for branch in case.spec["model"]["branches"]:
             scores = states[branch["name"]].scores
             assert scores is not None
@@ -171,9 +171,9 @@ def test_branches_average_probabilities_by_their_shares(case: Case, loaded: Clas
 @of("cl-mil", "contrast-before-laco")
 def test_the_contrastive_stage_reads_the_text_alone(case: Case, loaded: Classifier, corpus: Corpus) -> None:
     contrast, classify = stages_of(loaded)
-    use_options(loaded.assembly, contrast[0], loaded.plan)
+    use_options(loaded.model.assembly, contrast[0], loaded.model.plan)
     ((batch, _),) = feed_of(loaded, corpus, contrast[0]).step(0)
-    assert loaded.assembly.model.states(batch, contrast[0].live)[None].labels is None
+    assert loaded.model.assembly.model.states(batch, contrast[0].live)[None].labels is None
     assert batch.relation is not None
     anchors = int(batch.is_anchor.sum())
     # Each anchor's positive is its own row, once more: the same document under another dropout.
@@ -183,10 +183,10 @@ def test_the_contrastive_stage_reads_the_text_alone(case: Case, loaded: Classifi
         assert batch.copies[anchor] != batch.copies[positive]
     assert bool((batch.relation[:anchors] > 0).any(1).all())
     assert bool((batch.relation < 0).any())
-    use_options(loaded.assembly, classify[0], loaded.plan)
+    use_options(loaded.model.assembly, classify[0], loaded.model.plan)
     ((batch, _),) = feed_of(loaded, corpus, classify[0]).step(0)
-    assert loaded.assembly.model.states(batch, classify[0].live)[None].labels is not None
-    use_options(loaded.assembly, None, loaded.plan)
+    assert loaded.model.assembly.model.states(batch, classify[0].live)[None].labels is not None
+    use_options(loaded.model.assembly, None, loaded.model.plan)
 
 
 @of("contrast-before-lw-lstm-with-named-table")
@@ -195,9 +195,9 @@ def test_a_reset_table_is_filled_by_the_encoder_as_it_is_by_then(case: Case, tra
     contrast, classify = made.recorder.stages
     classifier = labelloom.load(made.run.path, device="cpu")
     weights = {**classify.start, **under(contrast.end, "model.encoder")}
-    classifier.assembly.load_state_dict(weights, strict=False)
+    classifier.model.assembly.load_state_dict(weights, strict=False)
     with torch.no_grad():
-        states = classifier.assembly.model.encoder(
+        states = classifier.model.assembly.model.encoder(
             labelloom.States(), batch_of(classifier, list(classifier.labels.names))
         )
     assert states.tokens is not None
@@ -222,8 +222,8 @@ def test_a_bundles_own_field_is_cut_to_each_chunk_of_labels(workplace: Path, wri
     classifier = labelloom.load(run.path, allow_local_code=True, device="cpu")
     batch = batch_of(classifier, ["graphs and trees", "genes"])
     with torch.no_grad():
-        dense = classifier.assembly.model(batch)
-    ids, scores = classifier.assembly.model.rank(batch, 6, chunk=2)
+        dense = classifier.model.assembly.model(batch)
+    ids, scores = classifier.model.assembly.model.rank(batch, 6, chunk=2)
     torch.testing.assert_close(scores, dense.gather(1, ids), rtol=1e-5, atol=1e-6)
 
 

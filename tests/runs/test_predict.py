@@ -48,11 +48,12 @@ def labels_of(answers: list[list[LabelScore]]) -> list[list[str]]:
 
 @settings(deadline=None, max_examples=40)
 @given(batch_size=st.integers(1, 40), order=st.permutations(range(len(TEXTS))))
-def test_answers_do_not_depend_on_batch_and_company(classifier: Classifier, batch_size: int, order: list[int]) -> None:
+def test_answers_do_not_depend_on_batch_and_company(
+    run: Path, classifier: Classifier, batch_size: int, order: list[int]
+) -> None:
     expected = classifier.rank(TEXTS)
-    other = Classifier(
-        classifier.plan, classifier.assembly, classifier.labels, classifier.decision, batch_size=batch_size
-    )
+    other = load(run)
+    other.batch_size = batch_size
 
     ranking = other.rank([TEXTS[place] for place in order])
 
@@ -149,7 +150,7 @@ def test_a_loaded_run_scores_as_it_did_when_it_was_trained(
 
 
 def test_the_model_is_left_as_it_was(classifier: Classifier) -> None:
-    assert not classifier.assembly.training
+    assert not classifier.model.assembly.training
     classifier.assembly.model.train()
     try:
         first = classifier.rank(TEXTS[:3])

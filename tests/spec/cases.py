@@ -84,6 +84,7 @@ training = some(
         "keep": st.sampled_from(["best", "last"]),
         "patience": st.integers(1, 9),
         "checkpoint_every": st.integers(1, 100),
+        "layer_decay": st.floats(0.1, 1),
     },
 )
 tasks = st.builds(

@@ -169,7 +169,7 @@ def test_options_of_a_stage_end_with_it(corpus: Path, tmp_path: Path) -> None:
     spec["model"]["predictor"] = {"use": f"{PARTS}:Scaled", "scale": 0.5}
     run = labelloom.train({**spec, "name": "whole"}, output=tmp_path, allow_local_code=True).path
     classifier = load(run, allow_local_code=True)
-    assert classifier.assembly.parts[path].config.scale == 0.5
+    assert classifier.model.assembly.parts[path].config.scale == 0.5
 
     saved = Predictions.load(run / "predictions.parquet")
     lines = (corpus / "test.jsonl").read_text().splitlines()

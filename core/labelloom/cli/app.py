@@ -10,7 +10,9 @@ from typer.core import TyperGroup
 
 from labelloom import __version__
 from labelloom.cli import failing
+from labelloom.cli.baseline import train_baselines
 from labelloom.cli.check import check_spec
+from labelloom.cli.data import show_data
 from labelloom.cli.evaluate import evaluate_run
 from labelloom.cli.init import copy_spec
 from labelloom.cli.list import list_installed
@@ -64,8 +66,10 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "list": list_installed,
     "show": show_name,
     "init": copy_spec,
+    "data": show_data,
     "check": check_spec,
     "train": train_spec,
+    "baseline": train_baselines,
     "evaluate": evaluate_run,
     "predict": predict_labels,
     "schema": print_schema,

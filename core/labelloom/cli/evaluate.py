@@ -77,7 +77,7 @@ def _corpus(folder: RunFolder, classifier: Classifier, data: str | None) -> tupl
     """What is scored, and the group of each label by its frequency in the run's own training split."""
     from labelloom.runs.splits import other_corpus, own_corpus
 
-    settings = classifier.plan.spec.data
+    settings = classifier.data
     if data is None:
         corpus = own_corpus(folder, settings)
         return corpus, corpus.statistics.groups()
@@ -124,7 +124,7 @@ def _print(
     from labelloom.evaluation.rules import Fixed
 
     assert answers.truth is not None
-    if classifier.plan.probabilities:
+    if classifier.probabilities:
         half = Decision(Fixed(0.5)).decide(answers.ranking)
         columns["at 0.5"] = evaluate(answers.truth, half, answers.ranking)
     out = console()

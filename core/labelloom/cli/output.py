@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -61,3 +62,16 @@ def flow(needs: Iterable[str], gives: Iterable[str]) -> str:
 def count(number: float) -> str:
     """ "1,234" or "22.7 M"."""
     return f"{number / 1e6:,.1f} M" if number >= 1e6 else f"{number:,.0f}"
+
+
+def short(path: Path) -> Path:
+    """`path` from the current folder, where it is below that."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def duration(seconds: float) -> str:
+    """ "12 s", "3 min 20 s" or "2 h 5 min"."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

@@ -10,6 +10,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from labelloom.cli.output import flow, in_order, table
+from labelloom.components import Scale
 from labelloom.compose.plan import Node, Plan, StagePlan, TaskPlan
 from labelloom.config import held_specs
 from labelloom.spec.decision import DecisionSettings
@@ -17,6 +18,12 @@ from labelloom.training.metric import is_loss, metric_of
 
 _LONGEST = 32
 """Characters of an option's value that are shown: digests and paths are longer than they are worth."""
+
+_SCALES: dict[Scale, str] = {
+    "probabilities": "probabilities",
+    "distribution": "a distribution: the labels of a document share 1",
+    "ranks": "only rank labels: they are no probabilities",
+}
 
 
 def print_plan(out: Console, plan: Plan) -> None:
@@ -31,7 +38,7 @@ def print_plan(out: Console, plan: Plan) -> None:
         out.print(rows)
     out.print()
     rows = table("answers", "")
-    rows.add_row("  scores", "probabilities" if plan.probabilities else "only rank labels: they are no probabilities")
+    rows.add_row("  scores", _SCALES[plan.scale])
     rows.add_row("  labels", _decision(plan.spec.decision))
     out.print(rows)
 

@@ -40,11 +40,12 @@ def spread_table(runs: Sequence[Mapping[str, Scores]]) -> Table:
 
 
 def run_columns(metrics: Mapping[str, Any]) -> dict[str, Scores]:
-    """What a run's metrics say of validation and test, and of 0.5 as the threshold."""
+    """What a run's metrics say of validation and test, and of what needs no fitted threshold."""
     last = "test" if "test" in metrics else "validation"
     columns = {split: metrics[split] for split in ("validation", "test") if split in metrics}
-    half = metrics.get(f"{last}_at_0.5")
-    return {**columns, **({f"{last} at 0.5": half} if half else {})}
+    # Networks that give probabilities, and baselines, also have the answers that nothing was fitted for.
+    others = {f"{last} at 0.5": metrics.get(f"{last}_at_0.5"), f"{last}, own answers": metrics.get(f"{last}_own")}
+    return {**columns, **{title: scores for title, scores in others.items() if scores}}
 
 
 def group_table(groups: Mapping[str, Mapping[str, float]]) -> Table:

@@ -17,6 +17,9 @@ from labelloom.errors import UnknownNameError
 if TYPE_CHECKING:
     from rich.console import Console
 
+SCALES = {"probabilities": "probabilities", "distribution": "a distribution over all labels", "ranks": "ranks"}
+"""What tasks make of scores, in words."""
+
 
 def show_name(
     name: Annotated[
@@ -112,7 +115,7 @@ def _print_component(out: Console, component: Component, options: list[dict[str,
     facts.add_row("gives", ", ".join(in_order(component.gives)) or "nothing")
     facts.add_row("labels", "works only on every label" if component.labels == "all" else "works on any of them")
     if component.trains:
-        facts.add_row("trains", f"scores, to be {component.trains}")
+        facts.add_row("trains", f"scores, to be {SCALES[component.trains]}")
     out.print(facts)
     if component.config and _depends_on_options(component):
         out.print("What it needs and gives depends on its options: `labelloom check` tells it for a spec.")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from labelloom.cli.options import AllowLocalCode, Json, Overrides
-from labelloom.cli.output import console, count, print_json, table
+from labelloom.cli.output import console, count, duration, print_json, short, table
 from labelloom.errors import DataError, LabelloomError, Problem, SpecError
 
 if TYPE_CHECKING:
@@ -129,24 +129,11 @@ def _print(runs: Sequence[Run], allow_local_code: bool) -> None:
     facts = table("", "")
     for run in runs:
         metrics = run.metrics
-        facts.add_row("run" if run is runs[0] else "", str(_short(run.path)))
+        facts.add_row("run" if run is runs[0] else "", str(short(run.path)))
         facts.add_row("", f"{count(metrics['parameters'])} parameters, {duration(metrics['seconds'])}")
         facts.add_row("", f"answers: {metrics['decision']}")
-    name = shlex.quote(str(_short(runs[0].path)))
+    name = shlex.quote(str(short(runs[0].path)))
     flag = " --allow-local-code" if allow_local_code else ""
     facts.add_row("next", f'echo "some text" | labelloom predict {name}{flag}')
     facts.add_row("", f"labelloom evaluate {name} --per-label{flag}")
     out.print(facts)
-
-
-def _short(path: Path) -> Path:
-    """`path` from the current folder, where it is below that."""
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
-
-
-def duration(seconds: float) -> str:
-    """ "12 s", "3 min 20 s" or "2 h 5 min"."""
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

@@ -116,7 +116,7 @@ class _Builder:
             self._stage(stage)
         self._inference()
         self._refuse_taken_names()
-        model = Model(self.plan.model, self.parts, self.plan.inference, self.plan.probabilities)
+        model = Model(self.plan.model, self.parts, self.plan.inference, self.plan.scale)
         return Assembly(model, self.tasks, self.parts)
 
     def _stage(self, stage: StagePlan) -> None:

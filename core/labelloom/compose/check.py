@@ -12,6 +12,7 @@ from labelloom.components import Component, Need, is_draw, side
 from labelloom.compose.flow import Flow, ModelFlow, live_paths, model_flow
 from labelloom.compose.plan import BranchPlan, Node, Plan, StagePlan, TaskPlan
 from labelloom.compose.resolve import Resolver, make_plan
+from labelloom.compose.scale import scale_of_scores
 from labelloom.errors import CompositionError, Problem
 from labelloom.spec import Spec
 
@@ -55,9 +56,9 @@ class Checker:
             stages.append(replace(stage, live=frozenset(live)))
             problems += found
         problems += unmet
-        probabilities, found = self._probabilities()
+        scale, found = scale_of_scores(self.plan)
         problems += found
-        plan = replace(self.plan, stages=tuple(stages), inference=frozenset(inference), probabilities=probabilities)
+        plan = replace(self.plan, stages=tuple(stages), inference=frozenset(inference), scale=scale)
         return plan, _distinct(problems or list(self._unused(plan)))
 
     # One stage.
@@ -320,36 +321,6 @@ class Checker:
                     f"where nothing is drawn: it needs {', '.join(draws) or 'what only that stage has'}",
                     tuple(f'its record may say "{draw}?", if it can do without' for draw in draws),
                 )
-
-    def _probabilities(self) -> tuple[bool, list[Problem]]:
-        """What the tasks of the last stage that trains a branch's scores make of them."""
-        problems: list[Problem] = []
-        kinds: list[bool] = []
-        for branch in self.plan.model.branches:
-            trains: frozenset[str] = frozenset()
-            for stage in self.plan.stages:
-                here = frozenset(t.node.component.trains for t in stage.tasks if t.branch == branch.name) - {""}
-                trains = frozenset(here) or trains
-            kinds.append("probabilities" in trains)
-            if len(self.plan.model.branches) > 1 and "probabilities" not in trains:
-                how = "trained to rank only" if trains else "trained by no loss that makes them probabilities"
-                problems.append(
-                    Problem(
-                        branch.predictor.key,
-                        f"the scores of the branch {branch.name!r} are {how}: they are no probabilities and "
-                        "cannot be averaged with those of other branches",
-                        (f'add a task that trains probabilities, with branch = "{branch.name}"',),
-                    )
-                )
-        if not problems and not all(kinds) and self.plan.spec.decision.rule == "fixed":
-            problems.append(
-                Problem(
-                    "decision.rule",
-                    "a fixed threshold is a probability, and the losses of this model train its scores to rank only",
-                    ('rule = "fitted"', 'rule = "top-k"'),
-                )
-            )
-        return all(kinds), problems
 
     def _unused(self, plan: Plan) -> Iterator[Problem]:
         used = set().union(*(stage.live for stage in plan.stages))

@@ -9,7 +9,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from labelloom.components import Need, is_draw, side
+from labelloom.components import Need, Scale, is_draw, side
 from labelloom.compose.plan import ModelPlan, Node
 from labelloom.interfaces import Batch, Encoder, Part, States, Task
 
@@ -21,11 +21,11 @@ class Model(nn.Module):
     `branches.<name>.label_modules.0` and `branches.<name>.predictor`.
     """
 
-    def __init__(self, plan: ModelPlan, parts: Mapping[str, Part], inference: frozenset[str], probabilities: bool):
+    def __init__(self, plan: ModelPlan, parts: Mapping[str, Part], inference: frozenset[str], scale: Scale):
         super().__init__()
         self.plan = plan
         self.inference = inference
-        self.probabilities = probabilities
+        self.scale = scale
         self.encoder = cast(Encoder, parts[plan.encoder.path])
         self.label_modules = nn.ModuleList(parts[node.path] for node in plan.label_modules)
         if len(plan.branches) == 1 and plan.branches[0].name == "main":
@@ -56,9 +56,13 @@ class Model(nn.Module):
         }
 
     def forward(self, batch: Batch) -> Tensor:
-        """(B, C): the final scores of `batch.label_ids`: probabilities, or only ranks where nothing trains more."""
+        """(B, C): the final scores of `batch.label_ids`: probabilities, or only ranks where nothing trains more.
+
+        Where they are a distribution, C must be every label: 1 is shared among all of them.
+        """
         states = self.states(batch, self.inference)
-        return self._mix({branch.name: states[branch.name] for branch in self.plan.branches})
+        scores = {branch.name: cast(Tensor, states[branch.name].scores) for branch in self.plan.branches}
+        return self._mix(scores, log_sums(scores, {}))
 
     @torch.no_grad()
     def rank(self, batch: Batch, k: int, chunk: int = 4096) -> tuple[Tensor, Tensor]:
@@ -66,27 +70,44 @@ class Model(nn.Module):
 
         Equal scores stand in the order of their ids, so the answer is the same for every `chunk`. The document side,
         and everything up to the last part that works only on every label, runs once; the rest runs per chunk of
-        labels with a running top-k, so memory follows B * chunk.
+        labels with a running top-k, so memory follows B * chunk. Where scores are a distribution, what they are
+        divided by runs along; where several distributions are averaged, it takes a pass of its own.
         """
         count = batch.label_count
         every = torch.arange(count, device=batch.rows.device)
         batch = batch.with_every_label()
-        if count <= chunk:
+        if count <= chunk and self.scale != "distribution":
             return best(self(batch).float(), every.expand(len(batch), -1), k)
         once, rest = self._split()
         trunk = self._run(self.plan.trunk, once, States(), batch)
         branches = {branch.name: self._run(branch.nodes, once, trunk, batch) for branch in self.plan.branches}
+        sums: dict[str, Tensor] = {}
+        # One distribution has the order of its logits, and those of its tail do not round to 0.
+        by_logit = self.scale == "distribution" and len(branches) == 1
+        if self.scale == "distribution" and not by_logit:
+            for ids in every.split(chunk):
+                sums = log_sums(self._chunk(batch, branches, rest, ids), sums)
         scores = torch.empty(len(batch), 0, device=every.device)
         labels = torch.empty(len(batch), 0, dtype=torch.int64, device=every.device)
         for ids in every.split(chunk):
-            part = batch.with_labels(ids[None])
-            here: dict[str, States] = {}
-            for branch in self.plan.branches:
-                nodes = (*self.plan.trunk, *branch.nodes)
-                here[branch.name] = self._run(nodes, rest, self._pick(branches[branch.name], ids), part)
-            mixed = self._mix(here).float()
+            here = self._chunk(batch, branches, rest, ids)
+            if by_logit:
+                sums = log_sums(here, sums)
+            mixed = next(iter(here.values())).float() if by_logit else self._mix(here, sums).float()
             labels, scores = best(torch.cat([scores, mixed], 1), torch.cat([labels, ids.expand(len(batch), -1)], 1), k)
-        return labels, scores
+        return labels, (scores - next(iter(sums.values()))).exp() if by_logit else scores
+
+    def _chunk(
+        self, batch: Batch, branches: Mapping[str, States], rest: frozenset[str], ids: Tensor
+    ) -> dict[str, Tensor]:
+        """(B, C) by branch: what the predictors say of the labels `ids`; `branches` holds what ran once."""
+        part = batch.with_labels(ids[None])
+        scores: dict[str, Tensor] = {}
+        for branch in self.plan.branches:
+            nodes = (*self.plan.trunk, *branch.nodes)
+            states = self._run(nodes, rest, self._pick(branches[branch.name], ids), part)
+            scores[branch.name] = cast(Tensor, states.scores)
+        return scores
 
     def _run(self, nodes: Sequence[Node], live: frozenset[str], states: States, batch: Batch) -> States:
         for node in nodes:
@@ -94,13 +115,18 @@ class Model(nn.Module):
                 states = self._parts[node.path](states, batch)
         return states
 
-    def _mix(self, states: Mapping[str, States]) -> Tensor:
-        """Shares average probabilities; a model that only ranks has one branch."""
-        if not self.probabilities:
-            return cast(Tensor, next(iter(states.values())).scores)
-        return torch.stack(
-            [branch.share * cast(Tensor, states[branch.name].scores).sigmoid() for branch in self.plan.branches]
-        ).sum(0)
+    def _mix(self, scores: Mapping[str, Tensor], sums: Mapping[str, Tensor]) -> Tensor:
+        """(B, C): shares average probabilities; a model that only ranks has one branch.
+
+        `sums` are, for distributions, the log of the sum of exp(score) over every label, (B, 1) by branch.
+        """
+        if self.scale == "ranks":
+            return next(iter(scores.values()))
+        if self.scale == "distribution":
+            made = {name: (values.float() - sums[name]).exp() for name, values in scores.items()}
+        else:
+            made = {name: values.sigmoid() for name, values in scores.items()}
+        return torch.stack([branch.share * made[branch.name] for branch in self.plan.branches]).sum(0)
 
     def _split(self) -> tuple[frozenset[str], frozenset[str]]:
         """The live paths that run once, and those that run per chunk."""
@@ -148,6 +174,12 @@ class Assembly(nn.Module):
         self.tasks = nn.ModuleDict(dict(tasks))
         self.parts = dict(parts)
         self.fixed = frozenset(name for name, weight in self.named_parameters() if not weight.requires_grad)
+
+
+def log_sums(scores: Mapping[str, Tensor], before: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """(B, 1) by branch: log sum exp of `scores` (B, C), in fp32, and of those that made `before`."""
+    here = {name: values.float().logsumexp(1, keepdim=True) for name, values in scores.items()}
+    return {name: value.logaddexp(before[name]) if name in before else value for name, value in here.items()}
 
 
 def best(scores: Tensor, labels: Tensor, k: int) -> tuple[Tensor, Tensor]:

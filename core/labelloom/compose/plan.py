@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from pydantic import BaseModel
 
-from labelloom.components import Component
+from labelloom.components import Component, Scale
 from labelloom.config import Signature
 from labelloom.spec import Spec, TrainingSettings
 
@@ -137,5 +137,10 @@ class Plan:
     stages: tuple[StagePlan, ...]
     inference: frozenset[str] = frozenset()
     """Paths of the nodes that predictions need; `check` fills it in."""
-    probabilities: bool = True
-    """Whether the final scores are probabilities, or only rank."""
+    scale: Scale = "probabilities"
+    """What the final scores are."""
+
+    @property
+    def probabilities(self) -> bool:
+        """Whether a final score is the probability that the document carries the label, whatever the others are."""
+        return self.scale == "probabilities"

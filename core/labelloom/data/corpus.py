@@ -13,7 +13,7 @@ from labelloom.data.cache import cache_folder, cached_arrays, digest_of, written
 from labelloom.data.findings import reading_notes, unseen_label_notes
 from labelloom.data.label_sets import LabelSets
 from labelloom.data.labels import LabelSpace
-from labelloom.data.reading import ReadSplit, documents, read_source
+from labelloom.data.reading import LabelNumbers, ReadSplit, documents, read_source
 from labelloom.data.records import Source
 from labelloom.data.sources import find_source
 from labelloom.data.splitting import stratified_cut
@@ -22,7 +22,7 @@ from labelloom.data.texts import Texts, read_texts
 from labelloom.errors import DataError
 from labelloom.spec.data import DataSettings
 
-_FORMAT = 1
+_FORMAT = 2
 """Part of every key: raise it when what is stored changes."""
 
 
@@ -98,7 +98,7 @@ def load_uncut(settings: DataSettings) -> Corpus:
     source = find_source(settings)
     cache = cache_folder()
     names = [split.name for split in source.splits]
-    digest = digest_of(_FORMAT, source.fingerprint, names, settings.text, settings.labels, settings.id, settings.limit)
+    digest = digest_of(_FORMAT, source.fingerprint, names, settings.read_by)
     folder = cache / "corpora" / digest
     if not folder.exists():
         with written_beside(folder) as beside:
@@ -120,11 +120,21 @@ def _store(source: Source, folder: Path, limit: int | None) -> None:
         np.savez(folder / f"{split.name}.npz", offsets=labels.offsets, values=labels.values)
     about = {
         "codes": codes,
-        "names": [(source.label_names or {}).get(code, code) for code in codes],
+        **_called(codes, source, numbers),
         "splits": [split.name for split in splits],
         "notes": reading_notes(splits, codes, ids, source),
     }
     (folder / "corpus.json").write_text(json.dumps(about, ensure_ascii=False), encoding="utf-8")
+
+
+def _called(codes: list[str], source: Source, numbers: LabelNumbers) -> dict[str, list[str]]:
+    """The names and descriptions of codes: the source's own, or those that documents tell, or the code and nothing."""
+    names = source.label_names or numbers.said("name")
+    descriptions = source.label_descriptions or numbers.said("description")
+    return {
+        "names": [names.get(code, code) for code in codes],
+        "descriptions": [descriptions.get(code, "") for code in codes],
+    }
 
 
 def _label_sets(split: ReadSplit, ids: np.ndarray) -> LabelSets:
@@ -137,7 +147,7 @@ def _label_sets(split: ReadSplit, ids: np.ndarray) -> LabelSets:
 
 def _stored(folder: Path, digest: str) -> tuple[LabelSpace, dict[str, Split], list[str]]:
     about = json.loads((folder / "corpus.json").read_text(encoding="utf-8"))
-    labels = LabelSpace(tuple(about["codes"]), tuple(about["names"]))
+    labels = LabelSpace(tuple(about["codes"]), tuple(about["names"]), tuple(about["descriptions"]))
     splits = {}
     for name in about["splits"]:
         ids, texts = read_texts(folder / f"{name}.arrow")

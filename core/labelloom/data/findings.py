@@ -38,18 +38,18 @@ def _repeated_notes(split: ReadSplit) -> list[str]:
     again = np.delete(with_text, first)
     if not len(again):
         return []
-    line = split.lines[again[0]]
-    return [f"{split.name}: {documents(len(again))} with the text of an earlier one, kept (first: line {line})"]
+    first_again = split.first(again[0])
+    return [f"{split.name}: {documents(len(again))} with the text of an earlier one, kept ({first_again})"]
 
 
 def _shared_notes(first: ReadSplit, second: ReadSplit) -> list[str]:
     notes = []
     known = second.text_hashes[np.isin(second.text_hashes, first.text_hashes[first.text_hashes != 0])]
     if len(known):
-        line = second.lines[np.isin(second.text_hashes, known)][0]
+        row = int(np.argmax(np.isin(second.text_hashes, known)))
         notes.append(
             f"{second.name}: {documents(len(known))} with the same text as a document of {first.name}, kept: scores "
-            f"on them are too good (first: line {line})"
+            f"on them are too good ({second.first(row)})"
         )
     _, in_first, in_second = np.intersect1d(first.id_hashes, second.id_hashes, return_indices=True)
     other = int(np.sum(first.text_hashes[in_first] != second.text_hashes[in_second]))

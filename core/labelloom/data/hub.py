@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labelloom.data.cache import digest_of, file_digest
-from labelloom.data.records import SPLIT_NAMES, Record, Source, SourceSplit, record_from_fields
+from labelloom.data.fields import label_fields, missing, record_from_fields, used
+from labelloom.data.records import SPLIT_NAMES, Record, Source, SourcePart, SourceSplit
 from labelloom.errors import DataError, Problem
 from labelloom.spec.data import HUB_PREFIX, DataSettings
 
@@ -30,24 +31,26 @@ def hub_source(settings: DataSettings) -> Source | None:
     if "train" not in splits:
         raise DataError(f"no split called train; it has {', '.join(found)}", where=settings.source)
     train = found[splits["train"]]
-    for key in ("text", "labels"):
-        if getattr(settings, key) not in train.column_names:
-            raise DataError(
-                f"no column {getattr(settings, key)!r}; it has {', '.join(train.column_names)}",
-                where=settings.source,
-                suggestions=[f'{key} = "<the column>" under [data] in the spec'],
-            )
+    lacking = missing(tuple(train.column_names), settings)
+    if lacking:
+        raise DataError(
+            f"no column {lacking[0]!r}; it has {', '.join(train.column_names)}",
+            where=settings.source,
+            suggestions=[lacking[1].replace("<the field>", "<the column>")],
+        )
     codes = _codes(train, settings)
+    flags = label_fields(train.column_names, settings) if isinstance(settings.labels, list) else None
+    named = codes if codes is not None else flags
     unused = [name for name in found if name not in splits.values()]
     return Source(
         settings.source.removeprefix(HUB_PREFIX).rstrip("/").rpartition("/")[2],
         tuple(
-            SourceSplit(split, f"{settings.source}:{name}", partial(_records, found[name], name, codes, settings))
+            SourceSplit(split, (_part(found[name], f"{settings.source}:{name}", codes, settings),))
             for split, name in splits.items()
         ),
         digest_of({split: _fingerprint(found[name]) for split, name in splits.items()}, codes),
-        {code: code for code in codes} if codes is not None else None,
-        f"the ClassLabel of the column {settings.labels!r}",
+        {code: code for code in named} if named is not None else None,
+        f"the ClassLabel of the column {settings.labels!r}" if codes is not None else "the one-hot columns",
         (f"splits of {settings.source} that are not used: {', '.join(unused)}",) if unused else (),
     )
 
@@ -75,6 +78,8 @@ def _codes(split: datasets.Dataset, settings: DataSettings) -> list[str] | None:
     """The codes of a list-of-ClassLabel column, or None where the column holds the labels themselves."""
     import datasets
 
+    if isinstance(settings.labels, list):
+        return None
     feature = split.features[settings.labels]
     if isinstance(feature, datasets.Sequence | datasets.LargeList) and isinstance(feature.feature, datasets.ClassLabel):
         return list(feature.feature.names)
@@ -86,11 +91,14 @@ def _fingerprint(split: datasets.Dataset) -> list[str]:
     return [file_digest(Path(file["filename"])) for file in split.cache_files] + [str(len(split))]
 
 
+def _part(split: datasets.Dataset, place: str, codes: list[str] | None, settings: DataSettings) -> SourcePart:
+    return SourcePart(place, partial(_records, split, place, codes, settings))
+
+
 def _records(
-    split: datasets.Dataset, name: str, codes: list[str] | None, settings: DataSettings
+    split: datasets.Dataset, place: str, codes: list[str] | None, settings: DataSettings
 ) -> Iterator[Record | Problem]:
-    place = f"{settings.source}:{name}"
-    wanted = [column for column in (settings.text, settings.labels, settings.id) if column in split.column_names]
+    wanted = used(split.column_names, settings)
     row = 0  # rows are counted from 0, as in split[row]
     for columns in split.select_columns(wanted).iter(batch_size=_ROWS):
         for values in zip(*(columns[column] for column in wanted), strict=True):

@@ -5,13 +5,13 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from labelloom.data.checking import Document, checked
+from labelloom.data.labels import close_codes
 from labelloom.data.records import Source, SourceSplit
 from labelloom.data.texts import TextWriter
 from labelloom.errors import DataError, Problem
@@ -24,10 +24,13 @@ SHOWN = 20
 class ReadSplit:
     """What was read of one split of N documents, besides the texts and ids in `<name>.arrow`.
 
-    Labels are numbered as `LabelNumbers` met them. `text_hashes` is 0 where the text is blank.
+    Labels are numbered as `LabelNumbers` met them. `text_hashes` is 0 where the text is blank. `files` are the names
+    of the split's files.
     """
 
     name: str
+    files: tuple[str, ...]
+    parts: np.ndarray  # (N,) places in `files`
     lines: np.ndarray  # (N,)
     id_hashes: np.ndarray  # (N,)
     text_hashes: np.ndarray  # (N,)
@@ -35,34 +38,56 @@ class ReadSplit:
     labels: np.ndarray  # (sum of label_counts,)
     notes: list[str]
 
+    def first(self, row: int) -> str:
+        """ "first: line 2", with the file where there are several."""
+        return first_at(self.files, int(self.parts[row]), int(self.lines[row]))
+
+
+def first_at(files: tuple[str, ...], part: int, line: int) -> str:
+    """ "first: line 2", or "first: b.csv, line 2" where there are several files."""
+    return f"first: {files[part]}, line {line}" if len(files) > 1 else f"first: line {line}"
+
 
 class LabelNumbers:
-    """Numbers codes in the order in which they occur, or as the source names them."""
+    """Numbers codes in the order in which they occur, or as the source names them; keeps what documents call them."""
 
     def __init__(self, source: Source) -> None:
         self.place = source.labels_place
-        self.names = source.label_names
-        self._numbers = {code: number for number, code in enumerate(self.names or ())}
+        self.named = source.label_names
+        self._numbers = {code: number for number, code in enumerate(self.named or ())}
         self._close: dict[str, tuple[str, ...]] = {}
+        self._said: dict[tuple[str, str], tuple[str, str]] = {}
 
     def of(self, code: str) -> int | None:
         """The number of a code; None for one that the source does not name although it names labels."""
-        if self.names is not None:
+        if self.named is not None:
             return self._numbers.get(code)
         return self._numbers.setdefault(code, len(self._numbers))
 
     def close_to(self, code: str) -> tuple[str, ...]:
         """Codes that look like `code`; each is looked up once, since the search reads them all."""
         if code not in self._close:
-            self._close[code] = tuple(get_close_matches(code, self._numbers, n=3))
+            self._close[code] = tuple(close_codes(code, self._numbers))
         return self._close[code]
 
     def ordered(self) -> tuple[list[str], np.ndarray]:
         """The codes in the label order, sorted unless the source has one, and (L,) number to label id."""
-        codes = list(self._numbers) if self.names is not None else sorted(self._numbers)
+        codes = list(self._numbers) if self.named is not None else sorted(self._numbers)
         ids = np.empty(len(codes), dtype=np.int64)
         ids[[self._numbers[code] for code in codes]] = np.arange(len(codes))
         return codes, ids
+
+    def say(self, what: str, code: str, value: str, where: str) -> Problem | None:
+        """Keeps the "name" or "description" of a code; the `Problem` where another document says another one."""
+        known, place = self._said.setdefault((what, code), (value, where))
+        if known == value:
+            return None
+        remedies = ("one name for a code in all documents", "a file that names the labels: label_file under [data]")
+        return Problem(where, f"the label {code!r} has the {what} {value!r} here and {known!r} in {place}", remedies)
+
+    def said(self, what: str) -> dict[str, str]:
+        """The names or descriptions that documents told, by code."""
+        return {code: value for (kind, code), (value, _) in self._said.items() if kind == what}
 
 
 @dataclass
@@ -113,23 +138,28 @@ def read_source(source: Source, folder: Path, limit: int | None) -> tuple[list[R
 def _read_split(
     split: SourceSplit, labels: LabelNumbers, folder: Path, limit: int | None, problems: _Problems
 ) -> ReadSplit:
-    lines: dict[str, int] = {}  # by id, in the order of the documents
+    seen: dict[str, int] = {}  # the document of an id, in the order of the documents
+    parts, lines = array("i"), array("q")
     text_hashes, numbers, counts = array("q"), array("q"), array("q")
-    tolerated: dict[str, list[int]] = {}  # how many documents, and the first line
+    tolerated: dict[str, tuple[int, int, int]] = {}  # how many documents, and the first one's file and line
+    files = tuple(Path(part.place).name for part in split.parts)
     numbered = 0
 
     with TextWriter(folder / f"{split.name}.arrow") as writer:
-        for document in _documents(split, limit, problems):
+        for part, document in _documents(split, limit, problems):
             numbered += document.id is None
-            name = f"{split.name}-{document.line}" if document.id is None else document.id
-            first = lines.setdefault(name, document.line)
-            if first != document.line:
-                problems.add(_repeated_id(name, first, f"{split.place}:{document.line}"))
+            name = _name(document, split, part) if document.id is None else document.id
+            row = seen.setdefault(name, len(seen))
+            if row < len(lines):
+                problems.add(_repeated_id(name, split, (parts[row], lines[row]), (part, document.line)))
                 continue
+            parts.append(part)
+            lines.append(document.line)
             distinct = {labels.of(code) for code in document.labels}
             if None in distinct:
-                _add_unknown_labels(document, labels, problems)
-                continue
+                _add_unknown_labels(document, labels, split.parts[part].place, problems)
+            if document.names or document.descriptions:
+                _keep_names(document, labels, split.parts[part].place, problems)
             blank = not document.text.strip()
             for holds, what in (
                 (blank, "with no text, kept"),
@@ -137,25 +167,31 @@ def _read_split(
                 (len(distinct) < len(document.labels), "with a repeated label, counted once"),
             ):
                 if holds:
-                    tolerated.setdefault(what, [0, document.line])[0] += 1
-            numbers.extend(distinct)  # type: ignore[arg-type]
+                    count, *first = tolerated.get(what, (0, part, document.line))
+                    tolerated[what] = (count + 1, *first)
+            numbers.extend(number for number in distinct if number is not None)
             counts.append(len(distinct))
             text_hashes.append(0 if blank else hash(document.text))
             writer.add(name, document.text)
 
-    if not lines and not problems.count:
+    if not seen and not problems.count:
         remedy = () if split.name == "train" else (f"remove the {split.name} split: one can be cut from train",)
         problems.add(Problem(split.place, f"the {split.name} split is empty; expected at least one document", remedy))
     elif split.name == "train" and not numbers and not problems.count:
         remedy = ("check that data.labels is the field that holds them",)
         problems.add(Problem(split.place, "no document of the train split has a label: nothing can be learnt", remedy))
-    notes = [f"{split.name}: {documents(n)} {what} (first: line {line})" for what, (n, line) in tolerated.items()]
-    if 0 < numbered < len(lines):
+    notes = [
+        f"{split.name}: {documents(count)} {what} ({first_at(files, part, line)})"
+        for what, (count, part, line) in tolerated.items()
+    ]
+    if 0 < numbered < len(seen):
         notes.append(f"{split.name}: {documents(numbered)} with no id, numbered by line")
     return ReadSplit(
         split.name,
-        np.fromiter(lines.values(), np.int64, len(lines)),
-        np.fromiter(map(hash, lines), np.int64, len(lines)),
+        files,
+        np.array(parts, dtype=np.int32),
+        np.array(lines, dtype=np.int64),
+        np.fromiter(map(hash, seen), np.int64, len(seen)),
         np.array(text_hashes, dtype=np.int64),
         np.array(counts, dtype=np.int64),
         np.array(numbers, dtype=np.int64),
@@ -163,23 +199,39 @@ def _read_split(
     )
 
 
-def _documents(split: SourceSplit, limit: int | None, problems: _Problems) -> Iterator[Document]:
-    for record in islice(split.read(), limit):
-        found = record if isinstance(record, Problem) else checked(record, split.place)
+def _name(document: Document, split: SourceSplit, part: int) -> str:
+    """The id of a document that has none: `train-7`, of the second of several files `train-2-7`."""
+    return f"{split.name}-{part + 1}-{document.line}" if len(split.parts) > 1 else f"{split.name}-{document.line}"
+
+
+def _documents(split: SourceSplit, limit: int | None, problems: _Problems) -> Iterator[tuple[int, Document]]:
+    """The documents, each with the file that it stands in."""
+    records = ((place, record) for place, part in enumerate(split.parts) for record in part.read())
+    for part, record in islice(records, limit):
+        found = record if isinstance(record, Problem) else checked(record, split.parts[part].place)
         if isinstance(found, Problem):
             problems.add(found)
         else:
-            yield found
+            yield part, found
 
 
-def _repeated_id(name: str, first: int, where: str) -> Problem:
+def _repeated_id(name: str, split: SourceSplit, first: tuple[int, int], again: tuple[int, int]) -> Problem:
     remedy = "give each document its own id, or leave the ids out: then documents are numbered by line"
-    return Problem(where, f"the id {name!r} occurs twice, first in line {first}", (remedy,))
+    file = f" of {split.parts[first[0]].place}" if first[0] != again[0] else ""
+    where = f"{split.parts[again[0]].place}:{again[1]}"
+    return Problem(where, f"the id {name!r} occurs twice, first in line {first[1]}{file}", (remedy,))
 
 
-def _add_unknown_labels(document: Document, labels: LabelNumbers, problems: _Problems) -> None:
+def _add_unknown_labels(document: Document, labels: LabelNumbers, place: str, problems: _Problems) -> None:
     for code in document.labels:
         if labels.of(code) is None:
             close = () if problems.full else labels.close_to(code)
-            where = f"{problems.place}:{document.line}"
-            problems.add(Problem(where, f"the label {code!r} is not in {labels.place}", close))
+            problems.add(Problem(f"{place}:{document.line}", f"the label {code!r} is not in {labels.place}", close))
+
+
+def _keep_names(document: Document, labels: LabelNumbers, place: str, problems: _Problems) -> None:
+    for what, values in (("name", document.names), ("description", document.descriptions)):
+        for code, value in zip(document.labels, values, strict=False):
+            problem = labels.say(what, code, value, f"{place}:{document.line}")
+            if problem:
+                problems.add(problem)

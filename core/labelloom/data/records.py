@@ -7,12 +7,10 @@ that it does not know. It reads; checking, numbering and storing are the same fo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from difflib import get_close_matches
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from labelloom.errors import Problem
-from labelloom.spec.data import DataSettings
 
 SPLIT_NAMES = {
     "train": ("train",),
@@ -23,24 +21,41 @@ SPLIT_NAMES = {
 
 
 class Record(NamedTuple):
-    """One document as it was found: any value may have any type. `line` counts from 1 in files; no id is None."""
+    """One document as it was found: any value may have any type. `line` counts from 1 in files; no id is None.
+
+    `names` and `descriptions` are those of the labels, in their order, where the document tells them.
+    """
 
     line: int
     text: object
     labels: object
     id: object = None
+    names: object = None
+    descriptions: object = None
 
 
-@dataclass(frozen=True)
-class SourceSplit:
-    """One split. `place` is what messages put before ":line"; `read` starts from the first record at each call.
+class SourcePart(NamedTuple):
+    """One file of a split. `place` is what messages put before ":line"; `read` starts from the first record each time.
 
     A record that cannot be read at all is given as the `Problem` that it is.
     """
 
-    name: str
     place: str
     read: Callable[[], Iterable[Record | Problem]]
+
+
+@dataclass(frozen=True)
+class SourceSplit:
+    """One split: its name, one of `SPLIT_NAMES`, and its files in the order of the documents."""
+
+    name: str
+    parts: tuple[SourcePart, ...]
+
+    @property
+    def place(self) -> str:
+        """The first file, and how many others there are."""
+        others = len(self.parts) - 1
+        return self.parts[0].place + (f" and {others} more file{'' if others == 1 else 's'}" if others else "")
 
 
 @dataclass(frozen=True)
@@ -48,8 +63,8 @@ class Source:
     """What was found under a name.
 
     `label_names` maps codes to names in the label order, and then no other code may occur; None where the source
-    names no labels. `labels_place` is where it does so. `fingerprint` changes when the content does. `notes` are said
-    to the user.
+    names no labels. `labels_place` is where it does so. `label_descriptions` says more on some of the codes.
+    `fingerprint` changes when the content does. `notes` are said to the user.
     """
 
     name: str
@@ -58,23 +73,7 @@ class Source:
     label_names: Mapping[str, str] | None = None
     labels_place: str = ""
     notes: tuple[str, ...] = ()
-
-
-def record_from_fields(fields: Mapping[str, object], line: int, place: str, settings: DataSettings) -> Record | Problem:
-    """The record in named fields, as `settings` says which is which; a `Problem` where one is missing."""
-    # Ids are optional under their usual name; who names another field means it.
-    named = ("text", "labels") if settings.id == "id" else ("text", "labels", "id")
-    for key in named:
-        wanted = getattr(settings, key)
-        if wanted not in fields:
-            found = ", ".join(repr(name) for name in fields) or "no field at all"
-            close = get_close_matches(wanted, list(fields), n=1)
-            return Problem(
-                f"{place}:{line}",
-                f"no field {wanted!r}; the record has {found}",
-                (f'{key} = "{close[0] if close else "<the field>"}" under [data] in the spec',),
-            )
-    return Record(line, fields[settings.text], fields[settings.labels], fields.get(settings.id))
+    label_descriptions: Mapping[str, str] = field(default_factory=dict)
 
 
 def kind_of(value: object) -> str:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 
+from labelloom.bundles import Catalogue
+from labelloom.data.asked import named_source, recognised_source
+from labelloom.data.cache import digest_of
+from labelloom.data.folders import file_source, folder_source
+from labelloom.data.forms import FORMS
 from labelloom.data.hub import hub_source
-from labelloom.data.jsonl import SUFFIXES, jsonl_folder, jsonl_source
+from labelloom.data.label_files import named_label_file
 from labelloom.data.records import Source
 from labelloom.errors import DataError
-from labelloom.spec.data import DataSettings
+from labelloom.spec.data import HUB_PREFIX, DataSettings
 
 _SAMPLES = Path(__file__).parent / "samples"
 
@@ -23,27 +29,51 @@ def sample_source(settings: DataSettings) -> Source | None:
     """The source for the name of a bundled sample; a folder of the same name is meant by ./name."""
     if settings.source not in sample_names():
         return None
-    return jsonl_folder(_SAMPLES / settings.source, settings, name=settings.source)
+    return folder_source(_SAMPLES / settings.source, settings, name=settings.source)
 
 
-SOURCES = (sample_source, hub_source, jsonl_source)
-"""Asked in this order; the first that answers is read."""
+def path_source(settings: DataSettings) -> Source | None:
+    """The source for a file or folder, in a bundle's format or with named fields; None where there is neither."""
+    path = Path(settings.source).expanduser()
+    if not path.exists():
+        return None
+    by_name = settings.format in [form.name for form in FORMS]
+    if settings.format and not by_name:
+        return named_source(path, settings, Catalogue())
+    source, failed = None, list[str]()
+    if not by_name and settings.files is None:
+        source, failed = recognised_source(path, settings, Catalogue())
+    try:
+        source = source or (folder_source(path, settings) if path.is_dir() else file_source(path, settings))
+    except DataError as error:
+        raise DataError.from_problems(
+            [replace(problem, suggestions=(*problem.suggestions, *failed)) for problem in error.problems]
+        ) from error
+    if source is None:
+        raise DataError(
+            f"this kind of file is not read; expected {', '.join(form.suffixes[0] for form in FORMS)}, plain or .gz",
+            where=str(path),
+            suggestions=['format = "csv" under [data] in the spec, if its name does not tell', *failed],
+        )
+    return source
+
+
+def base_folder(settings: DataSettings) -> Path:
+    """The folder from which the names of files in `[data]` start: the source's own, or else the current one."""
+    path = Path(settings.source).expanduser()
+    if settings.source in sample_names() or settings.source.startswith(HUB_PREFIX) or not path.exists():
+        return Path.cwd()
+    return path.absolute() if path.is_dir() else path.absolute().parent
 
 
 def find_source(settings: DataSettings) -> Source:
-    """The source that `settings.source` means. Raises DataError when none knows it."""
-    for source in SOURCES:
+    """The source that `settings` mean. Raises DataError when nothing knows it."""
+    for source in (sample_source, hub_source, path_source):
         found = source(settings)
         if found is not None:
-            return found
+            return _with_label_file(found, settings)
     name = settings.source
     path = Path(name).expanduser()
-    if path.is_file():
-        raise DataError(
-            f"this kind of file is not read; expected {' or '.join(SUFFIXES)}",
-            where=name,
-            suggestions=['one JSON object a line: {"text": "…", "labels": ["…"]}'],
-        )
     beside = [str(path.with_name(other.name)) for other in path.parent.glob("*")] if path.parent.is_dir() else []
     raise DataError(
         f"no file or folder {name!r}, and no such sample",
@@ -53,4 +83,18 @@ def find_source(settings: DataSettings) -> Source:
             f"a sample: {', '.join(sample_names())}",
             f"hf:{path.name} if it is a data set of the Hugging Face hub",
         ],
+    )
+
+
+def _with_label_file(source: Source, settings: DataSettings) -> Source:
+    """The source with the labels as `data.label_file` names them, whatever else would."""
+    named = named_label_file(settings, base_folder(settings))
+    if named is None:
+        return source
+    return replace(
+        source,
+        label_names=named.names,
+        label_descriptions=named.descriptions,
+        labels_place=named.place,
+        fingerprint=digest_of(source.fingerprint, list(named.names.items()), named.descriptions),
     )

@@ -1,28 +1,41 @@
-"""The decision that a saved model takes: a rule with its fitted values, as data."""
+"""The decision that a saved model takes: a calibration and a rule with their fitted values, as data."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
 from labelloom.data.label_sets import LabelSets
 from labelloom.errors import RunError
+from labelloom.evaluation.calibration import CALIBRATIONS, Calibration, calibrated, fit_calibration
 from labelloom.evaluation.ranking import Ranking
 from labelloom.evaluation.rules import RULES, Rule
 from labelloom.spec.decision import DecisionSettings
 
+_FEW = 50
+"""Documents below which what is fitted on them is warned of."""
+
 
 @dataclass(frozen=True)
 class Decision:
-    """A rule and, with `at_least_one`, the best label for documents that the rule gives none."""
+    """A rule; with `at_least_one`, the first label for documents that the rule gives none; a calibration or None."""
 
     rule: Rule
     at_least_one: bool = False
+    calibration: Calibration | None = None
+
+    def calibrated(self, ranking: Ranking) -> Ranking:
+        """What a model ranked, with the scores that people see and the rule decides on: in the same order."""
+        return ranking if self.calibration is None else calibrated(ranking, self.calibration)
 
     def decide(self, ranking: Ranking) -> LabelSets:
-        """The label set of each document of `ranking`. What a document gets depends on no other document."""
+        """The label set of each document of `ranking`, whose scores are as `calibrated` gives them.
+
+        What a document gets depends on no other document.
+        """
         chosen = self.rule.choose(ranking)
         if self.at_least_one:
             chosen = chosen.copy()
@@ -35,14 +48,28 @@ class Decision:
         keys.sort()  # document by document, label ids ascending in each
         return LabelSets(offsets, keys - starts, ranking.label_count)
 
+    def gives_probabilities(self, model: bool) -> bool:
+        """Whether calibrated scores are probabilities, if those of the model are or are not."""
+        return model or self.calibration is not None
+
+    def settings(self) -> dict[str, Any]:
+        """What the spec's `[decision]` says to fit this decision anew."""
+        calibration = "none" if self.calibration is None else self.calibration.name
+        fixed = {"rule": self.rule.name, "at_least_one": self.at_least_one, "calibration": calibration}
+        return {**fixed, **self.rule.settings()}
+
     def describe(self) -> str:
         """One phrase for people: "one threshold, 0.31, fitted on validation for micro-F1"."""
-        text = self.rule.describe()
-        return f"{text}; at least one label a document" if self.at_least_one else text
+        phrases = [self.rule.describe()]
+        phrases += ["at least one label a document"] if self.at_least_one else []
+        phrases += [self.calibration.describe()] if self.calibration else []
+        return "; ".join(phrases)
 
     def to_json(self) -> str:
-        """One JSON object: the rule's name, its values, and `at_least_one`."""
-        record = {"rule": self.rule.name, **vars(self.rule), "at_least_one": self.at_least_one}
+        """One JSON object: the rule's name, its values, `at_least_one`, and the calibration with its values."""
+        record = {"rule": self.rule.name, **_values(self.rule), "at_least_one": self.at_least_one}
+        if self.calibration is not None:
+            record["calibration"] = {"name": self.calibration.name, **_values(self.calibration)}
         return json.dumps(record, allow_nan=False)
 
     @classmethod
@@ -51,15 +78,28 @@ class Decision:
         try:
             record = json.loads(text)
             at_least_one, name = record.pop("at_least_one"), record.pop("rule")
-            if name not in RULES:
-                raise RunError(
-                    f'the saved decision rule "{name}" is not known here; known are {", ".join(RULES)}',
-                    where=where,
-                    suggestions=("use the version of labelloom that saved it",),
-                )
-            return cls(RULES[name](**record), at_least_one)
+            calibration = record.pop("calibration", None)
+            _require("rule", name, RULES, where)
+            if calibration is not None:
+                made = calibration.pop("name")
+                _require("calibration", made, CALIBRATIONS, where)
+                calibration = CALIBRATIONS[made](**calibration)
+            return cls(RULES[name](**record), at_least_one, calibration)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise RunError(f"this is no saved decision ({error!r}): {text[:80]}", where=where) from error
+
+
+def _values(part: Any) -> dict[str, Any]:
+    return asdict(part)
+
+
+def _require(what: str, name: str, known: Any, where: str) -> None:
+    if name not in known:
+        raise RunError(
+            f'the saved decision {what} "{name}" is not known here; known are {", ".join(known)}',
+            where=where,
+            suggestions=("use the version of labelloom that saved it",),
+        )
 
 
 def fit_decision(
@@ -67,13 +107,32 @@ def fit_decision(
 ) -> Decision:
     """The decision that `settings` ask for, fitted on the validation split's ranking and truth.
 
-    `probabilities` says whether the scores are probabilities; only then has a fixed threshold a meaning. Raises
-    SpecError at `decision.rule` or `decision.k` for a rule that can't work here, DataError if validation has no label
-    to fit on, ValueError for a ranking and a truth of different documents or labels.
+    `ranking` is as the model gives it, before any calibration; `probabilities` says whether its scores are
+    probabilities. The calibration is fitted first, the rule on calibrated scores. Raises SpecError at the key of
+    `decision` that can't work here, DataError if validation has no label to fit on, ValueError for a ranking and a
+    truth of different documents or labels.
     """
     if (len(ranking), ranking.label_count) != (len(truth), truth.label_count):
         raise ValueError(
             f"the ranking is about {len(ranking)} documents and {ranking.label_count} labels, "
             f"the truth about {len(truth)} and {truth.label_count}"
         )
-    return Decision(RULES[settings.rule].fit(settings, ranking, truth, probabilities), settings.at_least_one)
+    calibration = fit_calibration(settings, ranking, truth, probabilities)
+    scored = ranking if calibration is None else calibrated(ranking, calibration)
+    rule = RULES[settings.rule].fit(settings, scored, truth, probabilities or calibration is not None)
+    return Decision(rule, settings.at_least_one, calibration)
+
+
+def fitting_notes(settings: DecisionSettings, truth: LabelSets) -> list[str]:
+    """What users should know of the validation split `truth` that a decision was fitted on."""
+    thresholds = settings.rule in ("fitted", "per-label")
+    notes = []
+    if len(truth) < _FEW and (thresholds or settings.calibration != "none"):
+        what = "the decision rule" if thresholds else "the calibration"
+        notes.append(f"{what} is fitted on {len(truth)} documents: with fewer than {_FEW} it may be far off")
+    unseen = truth.label_count - len(np.unique(truth.values))
+    if unseen and thresholds and settings.fitted_for == "macro_f1":
+        notes.append(
+            f"{unseen:,} of {truth.label_count:,} labels have no document on validation, so no threshold is fitted to them"
+        )
+    return notes

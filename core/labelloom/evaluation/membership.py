@@ -6,8 +6,8 @@ import numpy as np
 
 from labelloom.data.label_sets import LabelSets
 
-_ENTRIES_AT_ONCE = 1 << 22
-"""Ranked labels looked up at a time: bounds the memory to about 100 MB whatever the number of documents."""
+_CELLS_AT_ONCE = 1 << 22
+"""Cells of the table of true labels that is marked at a time: small enough for a processor's cache."""
 
 
 def contains(sets: LabelSets, rows: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -23,14 +23,21 @@ def contains(sets: LabelSets, rows: np.ndarray, labels: np.ndarray) -> np.ndarra
 
 
 def ranked_hits(truth: LabelSets, labels: np.ndarray) -> np.ndarray:
-    """(N, K) bool: which of the ranked `labels` (N, K) int64 are true of their document."""
-    documents, depth = labels.shape
-    hits = np.empty((documents, depth), dtype=bool)
-    step = max(1, _ENTRIES_AT_ONCE // max(1, depth))
-    for start in range(0, documents, step):
-        block = labels[start : start + step]
-        offsets = truth.offsets[start : start + step + 1]
-        part = LabelSets(offsets - offsets[0], truth.values[offsets[0] : offsets[-1]], truth.label_count)
-        rows = np.repeat(np.arange(len(block), dtype=np.int64), depth)
-        hits[start : start + step] = contains(part, rows, block.reshape(-1)).reshape(block.shape)
+    """(N, K) bool: which of the ranked `labels` (N, K) int64 are true of their document.
+
+    A few documents at a time are marked in a table of all labels, looked up and wiped: time is proportional to N * K
+    and the true labels, not to L.
+    """
+    documents, label_count = len(labels), truth.label_count
+    hits = np.empty(labels.shape, dtype=bool)
+    step = max(1, _CELLS_AT_ONCE // max(1, label_count, labels.shape[1]))
+    marks = np.zeros(min(step, documents) * label_count, dtype=bool)
+    starts = np.arange(step, dtype=np.int64)[:, None] * label_count
+    for first in range(0, documents, step):
+        block = labels[first : first + step]
+        offsets = truth.offsets[first : first + len(block) + 1]
+        true = np.repeat(starts[: len(block), 0], np.diff(offsets)) + truth.values[offsets[0] : offsets[-1]]
+        marks[true] = True
+        np.take(marks, starts[: len(block)] + block, out=hits[first : first + step])
+        marks[true] = False
     return hits

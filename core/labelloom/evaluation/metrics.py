@@ -2,8 +2,10 @@
 
 Micro averages pool all decisions; macro averages take the mean over labels. What nothing defines (the precision of a
 label that is never predicted) is 0, as with scikit-learn's `zero_division=0`. The ranking metrics (one-error, P@k,
-nDCG@k) average over documents with at least one true label, since no ranking of the others is better than another;
-`evaluate` says how many others there are. If every document is without labels, P@k and nDCG@k are 0, one-error 1.
+nDCG@k, PSP@k, coverage error, ranking loss, LRAP) average over documents with at least one true label, since no ranking
+of the others is better than another; `evaluate` says how many others there are. scikit-learn counts those as 0 in
+coverage error and ranking loss and as 1 in LRAP. If every document is without labels all of these are 0, but one-error
+is 1.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Literal
 
 import numpy as np
 
@@ -58,17 +61,22 @@ def macro_f1_supported(outcome: Outcome) -> float:
     return float(ratio(outcome.by_label.f1[supported].sum(), supported.sum()))
 
 
+def instance_f1(outcome: Outcome) -> float:
+    """Mean F1 over all documents; 0 for one whose answer and truth are both empty. Also called example-based F1."""
+    return outcome.mean(outcome.by_document.f1)
+
+
 def hamming_loss(outcome: Outcome) -> float:
     """Share of the N * L decisions that are wrong."""
     total = outcome.total
     wrong = total.predicted + total.true - 2 * total.hits
-    return float(wrong / len(outcome.truth) / outcome.truth.label_count)
+    return float(wrong / outcome.weights.sum() / outcome.truth.label_count)
 
 
 def subset_accuracy(outcome: Outcome) -> float:
     """Share of the documents whose answer is exactly the truth; an empty answer to an empty truth is."""
     counts = outcome.by_document
-    return float(((counts.hits == counts.predicted) & (counts.hits == counts.true)).mean())
+    return outcome.mean((counts.hits == counts.predicted) & (counts.hits == counts.true))
 
 
 def micro_jaccard(outcome: Outcome) -> float:
@@ -81,10 +89,55 @@ def one_error(outcome: Outcome) -> float:
     return 1.0 - precision_at(outcome, 1)
 
 
+def coverage_error(outcome: Outcome) -> float:
+    """Mean over the labelled documents of the places one must go down the ranking to meet all true labels.
+
+    At best the number of true labels; equal scores count against it. Some papers subtract 1.
+    """
+    return outcome.mean_of_labelled(outcome.facts.rank_measures[0])
+
+
+def ranking_loss(outcome: Outcome) -> float:
+    """Mean over the labelled documents of the share of pairs of a true and a false label in which the false one scores
+    as high or higher; 0 where every label is true."""
+    return outcome.mean_of_labelled(outcome.facts.rank_measures[1])
+
+
+def average_precision(outcome: Outcome) -> float:
+    """Mean over the labelled documents of the mean over their true labels of the precision down to that label's place.
+
+    Equal scores count against it.
+    """
+    return outcome.mean_of_labelled(outcome.facts.rank_measures[2])
+
+
+def macro_auc(outcome: Outcome) -> float:
+    """Mean area under the ROC curve over the labels that some documents have and some have not; 0 if there are none.
+
+    Equal scores count half.
+    """
+    areas = [area for order in outcome.facts.label_orders if (area := order.area(outcome.weights)) is not None]
+    return float(np.mean(areas)) if areas else 0.0
+
+
+def brier_score(outcome: Outcome) -> float:
+    """Mean of (probability - truth)² over the ranked labels of all documents (Brier 1950)."""
+    return outcome.mean(outcome.facts.squared_errors)
+
+
+def calibration_error(outcome: Outcome) -> float:
+    """Mean distance between probability and share of true ones over the ranked labels, in 15 equal bins of probability.
+
+    Guo et al. 2017, eq. 3, with every label of every document as a decision of its own.
+    """
+    gaps = np.abs(outcome.weights @ outcome.facts.gaps).sum()
+    assert outcome.ranking is not None
+    return float(gaps / outcome.weights.sum() / outcome.ranking.depth)
+
+
 def precision_at(outcome: Outcome, k: int) -> float:
     """Mean over the labelled documents of the true labels among the first k, divided by k (even if L < k)."""
-    hits = outcome.hits(k)[outcome.labelled]
-    return float(ratio(hits.sum(), k * len(hits)))
+    return outcome.mean_of_labelled(outcome.facts.hits(k).sum(axis=1)) / k
 
 
 def ndcg_at(outcome: Outcome, k: int) -> float:
@@ -92,28 +145,46 @@ def ndcg_at(outcome: Outcome, k: int) -> float:
 
     A true label at rank r gains 1 / log2(r + 1); the best has min(|Y|, k) of them in the first places.
     """
-    hits = outcome.hits(k)[outcome.labelled]
+    hits = outcome.facts.hits(k)
     discounts = 1.0 / np.log2(np.arange(2, k + 2))
-    best = np.cumsum(discounts)[np.minimum(outcome.truth.counts[outcome.labelled], k) - 1]
-    gained = hits @ discounts[: hits.shape[1]]
-    return float(ratio((gained / best).sum(), len(hits)))
+    best = np.concatenate([[0.0], np.cumsum(discounts)])[np.minimum(outcome.truth.counts, k)]
+    return outcome.mean_of_labelled(ratio(hits @ discounts[: hits.shape[1]], best))
+
+
+def propensity_scored_precision_at(outcome: Outcome, k: int) -> float:
+    """Sum of 1 / p over the true labels among the first k, over the highest sum that k labels could have had.
+
+    Both are summed over all documents before they are divided (Jain et al. 2016). p is the label's propensity, from
+    its frequency in training, with A = 0.55 and B = 1.5: finding a rare label gains more.
+    """
+    gained, best = outcome.facts.propensity_scored(k)
+    return float(ratio(outcome.weights @ gained, outcome.weights @ best))
+
+
+Need = Literal["ranking", "complete ranking", "probabilities", "propensities"]
 
 
 @dataclass(frozen=True)
 class Metric:
-    """One metric: its name for people, its function, which way is better, whether it needs a ranking."""
+    """One metric: its name for people, its function, which way is better, what it needs besides truth and answers."""
 
     name: str
     compute: Callable[[Outcome], float]
     higher_is_better: bool = True
-    needs_ranking: bool = False
+    needs: frozenset[Need] = frozenset()
 
+
+_RANKING: frozenset[Need] = frozenset({"ranking"})
+_COMPLETE: frozenset[Need] = frozenset({"ranking", "complete ranking"})
+_PROBABILITIES: frozenset[Need] = frozenset({"ranking", "probabilities"})
+_PROPENSITIES: frozenset[Need] = frozenset({"ranking", "propensities"})
 
 # In the order in which people read them.
 METRICS: dict[str, Metric] = {
     "micro_f1": Metric("micro-F1", micro_f1),
-    "macro_f1": Metric("macro-F1", macro_f1),
+    "macro_f1": Metric("macro-F1 (all labels)", macro_f1),
     "macro_f1_supported": Metric("macro-F1 (labels with support)", macro_f1_supported),
+    "instance_f1": Metric("instance-F1", instance_f1),
     "micro_precision": Metric("micro-precision", micro_precision),
     "micro_recall": Metric("micro-recall", micro_recall),
     "macro_precision": Metric("macro-precision", macro_precision),
@@ -121,12 +192,19 @@ METRICS: dict[str, Metric] = {
     "micro_jaccard": Metric("micro-Jaccard", micro_jaccard),
     "subset_accuracy": Metric("subset accuracy", subset_accuracy),
     "hamming_loss": Metric("Hamming loss", hamming_loss, higher_is_better=False),
-    "one_error": Metric("one-error", one_error, higher_is_better=False, needs_ranking=True),
+    "one_error": Metric("one-error", one_error, higher_is_better=False, needs=_RANKING),
+    "coverage_error": Metric("coverage error", coverage_error, higher_is_better=False, needs=_COMPLETE),
+    "ranking_loss": Metric("ranking loss", ranking_loss, higher_is_better=False, needs=_COMPLETE),
+    "lrap": Metric("LRAP", average_precision, needs=_COMPLETE),
+    "macro_auc": Metric("macro-AUC", macro_auc, needs=_COMPLETE),
+    "brier_score": Metric("Brier score", brier_score, higher_is_better=False, needs=_PROBABILITIES),
+    "calibration_error": Metric("calibration error", calibration_error, higher_is_better=False, needs=_PROBABILITIES),
 }
 
 METRICS_AT_K: dict[str, Callable[[int], Metric]] = {
-    "precision@k": lambda k: Metric(f"P@{k}", partial(precision_at, k=k), needs_ranking=True),
-    "ndcg@k": lambda k: Metric(f"nDCG@{k}", partial(ndcg_at, k=k), needs_ranking=True),
+    "precision@k": lambda k: Metric(f"P@{k}", partial(precision_at, k=k), needs=_RANKING),
+    "ndcg@k": lambda k: Metric(f"nDCG@{k}", partial(ndcg_at, k=k), needs=_RANKING),
+    "psp@k": lambda k: Metric(f"PSP@{k}", partial(propensity_scored_precision_at, k=k), needs=_PROPENSITIES),
 }
 
 
@@ -166,18 +244,38 @@ def higher_is_better(key: str) -> bool:
     return find_metric(key).higher_is_better
 
 
-def evaluate(
-    truth: LabelSets, predicted: LabelSets, ranking: Ranking | None = None, ks: Sequence[int] = (1, 3, 5)
-) -> dict[str, float]:
-    """Every metric by its key, those at k for each of `ks`; without a ranking, those that need none.
-
-    `documents_without_labels` is the number of documents that the ranking metrics leave out. Raises ValueError for
-    no documents, for arguments that do not fit together, and for a k deeper than a ranking that is not complete.
-    """
-    outcome = Outcome(truth, predicted, ranking)
-    values = {
-        key: metric.compute(outcome)
-        for key, metric in metrics_at(ks).items()
-        if ranking is not None or not metric.needs_ranking
+def computable(outcome: Outcome, ks: Sequence[int] = (1, 3, 5)) -> dict[str, Metric]:
+    """The metrics by key for which `outcome` has everything; others are left out."""
+    ranking = outcome.ranking
+    there: dict[Need, bool] = {
+        "ranking": ranking is not None,
+        "complete ranking": ranking is not None and ranking.complete,
+        "probabilities": outcome.probabilities,
+        "propensities": outcome.facts.propensities is not None,
     }
-    return values | {"documents_without_labels": float((~outcome.labelled).sum())}
+    return {key: metric for key, metric in metrics_at(ks).items() if all(there[need] for need in metric.needs)}
+
+
+def measure(outcome: Outcome, ks: Sequence[int] = (1, 3, 5)) -> dict[str, float]:
+    """The value of every computable metric by its key, those at k for each of `ks`, and `documents_without_labels`."""
+    values = {key: metric.compute(outcome) for key, metric in computable(outcome, ks).items()}
+    return values | {"documents_without_labels": float((~outcome.facts.labelled).sum())}
+
+
+def evaluate(
+    truth: LabelSets,
+    predicted: LabelSets,
+    ranking: Ranking | None = None,
+    ks: Sequence[int] = (1, 3, 5),
+    *,
+    probabilities: bool = False,
+    propensities: np.ndarray | None = None,
+) -> dict[str, float]:
+    """Every metric by its key, those at k for each of `ks`; what lacks something that it needs is left out.
+
+    Rankings, probabilities and propensities are those of `Outcome`; coverage error, ranking loss, LRAP and macro-AUC
+    need a ranking of every label. `documents_without_labels` is the number of documents that the ranking metrics leave
+    out. Raises ValueError for no documents, for arguments that do not fit together, and for a k deeper than a ranking
+    that is not complete.
+    """
+    return measure(Outcome(truth, predicted, ranking, probabilities=probabilities, propensities=propensities), ks)

@@ -1,4 +1,4 @@
-"""What metrics are functions of: truth, answers and rankings, counted once."""
+"""What metrics are functions of: truth, answers and rankings of weighted documents."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from labelloom.data.label_sets import LabelSets
-from labelloom.evaluation.membership import contains, ranked_hits
+from labelloom.evaluation.facts import Facts
 from labelloom.evaluation.ranking import Ranking
 
 
@@ -22,10 +22,10 @@ def ratio(part: np.ndarray | float, whole: np.ndarray | float) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Counts:
-    """How many answers are right (`hits`), given (`predicted`) and true (`true`): int64 arrays of one shape.
+    """How many answers are right (`hits`), given (`predicted`) and true (`true`): arrays of one shape.
 
     The shape is (L,) by label, (N,) by document and () over everything; the measures have the same shape and are 0
-    where nothing defines them.
+    where nothing defines them. Where documents have weights, a document counts as often as it weighs.
     """
 
     hits: np.ndarray
@@ -61,13 +61,28 @@ class Counts:
 class Outcome:
     """The truth of N documents, the answers to them and, if there is one, the ranking behind the answers.
 
-    Everything that several metrics need is computed once, when the first of them asks. Memory is proportional to
-    the labels that occur, plus L, plus N times the deepest k asked for.
+    Args:
+        truth, predicted: the label sets of the documents.
+        ranking: what was ranked, for the metrics of rankings.
+        probabilities: whether its scores are probabilities, for the metrics of probabilities.
+        propensities: (L,) in (0, 1], for propensity-scored metrics; see `propensities`.
 
-    Raises ValueError for no document, no label, or three arguments that are not about the same documents and labels.
+    Every document weighs 1; `weighted` gives the same documents with other weights. What does not depend on weights is
+    computed once for all of them, when the first metric asks.
+
+    Raises ValueError for no document, no label, arguments that are not about the same documents and labels, and
+    probabilities outside [0, 1].
     """
 
-    def __init__(self, truth: LabelSets, predicted: LabelSets, ranking: Ranking | None = None) -> None:
+    def __init__(
+        self,
+        truth: LabelSets,
+        predicted: LabelSets,
+        ranking: Ranking | None = None,
+        *,
+        probabilities: bool = False,
+        propensities: np.ndarray | None = None,
+    ) -> None:
         if not len(truth) or not truth.label_count:
             raise ValueError(
                 f"nothing can be measured on {len(truth)} documents with {truth.label_count} labels; "
@@ -79,58 +94,61 @@ class Outcome:
                     f"{what} is about {len(other)} documents and {other.label_count} labels, "
                     f"the truth about {len(truth)} and {truth.label_count}"
                 )
-        self.truth = truth
-        self.predicted = predicted
-        self.ranking = ranking
-        self._hits = np.zeros((len(truth), 0), dtype=bool)
+        if propensities is not None and propensities.shape != (truth.label_count,):
+            raise ValueError(f"there are {len(propensities)} propensities for {truth.label_count} labels")
+        if probabilities and ranking is not None and ranking.scores.size:
+            least = ranking.scores.min(where=ranking.scores > -np.inf, initial=0.0)
+            if least < 0 or ranking.scores.max() > 1:
+                raise ValueError(f"probabilities must lie in [0, 1], found {least:g} to {ranking.scores.max():g}")
+        self.probabilities = probabilities
+        self.facts = Facts(truth, predicted, ranking, propensities)
+        self.weights = np.ones(len(truth))
 
-    @cached_property
-    def _right(self) -> np.ndarray:
-        """(len(predicted.values),) bool: which answers are true."""
-        return contains(self.truth, self.predicted.rows, self.predicted.values)
+    def weighted(self, weights: np.ndarray) -> Outcome:
+        """The same documents, each counting as often as `weights` (N,) says."""
+        other = object.__new__(Outcome)
+        other.probabilities, other.facts, other.weights = self.probabilities, self.facts, weights
+        return other
+
+    @property
+    def truth(self) -> LabelSets:
+        return self.facts.truth
+
+    @property
+    def predicted(self) -> LabelSets:
+        return self.facts.predicted
+
+    @property
+    def ranking(self) -> Ranking | None:
+        return self.facts.ranking
 
     @cached_property
     def by_label(self) -> Counts:
         """Counts of shape (L,)."""
-        labels, given = self.truth.label_count, self.predicted.values
+        facts, labels = self.facts, self.truth.label_count
+        given = np.repeat(self.weights, facts.predicted.counts)
+        true = np.repeat(self.weights, facts.truth.counts)
+        answers = facts.predicted.values
         return Counts(
-            np.bincount(given[self._right], minlength=labels),
-            np.bincount(given, minlength=labels),
-            np.bincount(self.truth.values, minlength=labels),
+            np.bincount(answers[facts.right], weights=given[facts.right], minlength=labels),
+            np.bincount(answers, weights=given, minlength=labels),
+            np.bincount(facts.truth.values, weights=true, minlength=labels),
         )
 
     @cached_property
     def by_document(self) -> Counts:
-        """Counts of shape (N,)."""
-        hits = np.bincount(self.predicted.rows[self._right], minlength=len(self.truth))
-        return Counts(hits, self.predicted.counts, self.truth.counts)
+        """Counts of shape (N,), whatever the documents weigh."""
+        return Counts(self.facts.hit_counts, self.predicted.counts, self.truth.counts)
 
     @cached_property
     def total(self) -> Counts:
         """Counts over all documents and labels, of shape ()."""
         return self.by_label.total
 
-    @cached_property
-    def labelled(self) -> np.ndarray:
-        """(N,) bool: documents with at least one true label, over which the ranking metrics average."""
-        return self.truth.counts > 0
+    def mean(self, values: np.ndarray) -> float:
+        """The mean of `values` (N,) over all documents."""
+        return float(ratio(self.weights @ values, self.weights.sum()))
 
-    def hits(self, k: int) -> np.ndarray:
-        """(N, min(k, L)) bool: whether the labels in the first k places are true.
-
-        Raises ValueError without a ranking, for k < 1, or for a k below which the ranking was cut off.
-        """
-        if self.ranking is None:
-            raise ValueError("a ranking metric needs a ranking")
-        if k < 1:
-            raise ValueError(f"k must be at least 1, found {k}")
-        if k > self.ranking.depth and not self.ranking.complete:
-            raise ValueError(
-                f"a metric at {k} needs the best {k} labels of each document; the ranking holds {self.ranking.depth} "
-                f"of {self.ranking.label_count}"
-            )
-        done = self._hits.shape[1]
-        if k > done:
-            more = ranked_hits(self.truth, self.ranking.labels[:, done:k])
-            self._hits = np.concatenate([self._hits, more], axis=1)
-        return self._hits[:, :k]
+    def mean_of_labelled(self, values: np.ndarray) -> float:
+        """The mean over the documents with a true label; 0 if there are none. `values` (N,) are 0 for the others."""
+        return float(ratio(self.weights @ values, self.weights @ self.facts.labelled))

@@ -65,6 +65,7 @@ class Part(nn.Module):
 
     path    its place in the model, which tells its random numbers apart from others'
     widths  the widths of the fields that it gives; a constructor sets them
+    notes   what `initialise` has to tell the user, a line each: how many words have a pretrained vector
 
     A constructor that gets options, widths or a label count that cannot work raises ValueError with the arithmetic;
     the core adds the place in the spec.
@@ -75,6 +76,7 @@ class Part(nn.Module):
         self.config = config
         self.path = context.path
         self.widths: Widths = {}
+        self.notes: list[str] = []
 
     @classmethod
     def prepare(cls, config: Any, corpus: Corpus) -> Assets:
@@ -83,6 +85,14 @@ class Part(nn.Module):
 
     def initialise(self, corpus: Corpus, encode: Encode) -> None:
         """Start its weights, in fresh runs only: pretrained weights, label names. Held parts come before holders."""
+
+    def layers(self) -> Sequence[Sequence[nn.Module]]:
+        """Its layers from input to output, each as the modules that make it: for rates that fall from layer to layer.
+
+        The first is what reads the input, such as the embeddings. Pooling, heads and held parts belong to none: held
+        parts have layers of their own. A part without layers has no such list.
+        """
+        return ()
 
     def widths_with(self, roles: frozenset[str]) -> Widths:
         """The same when the rows of a stage have `roles`; only a part that treats roles differently overrides it."""

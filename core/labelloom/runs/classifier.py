@@ -6,26 +6,32 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count, islice
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
-import torch
 
-from labelloom.bundles import Catalogue
-from labelloom.compose.build import build, use_options
-from labelloom.compose.check import check
-from labelloom.compose.model import Assembly
-from labelloom.compose.plan import Plan
-from labelloom.data.columns import Columns
 from labelloom.data.corpus import Split
 from labelloom.data.labels import LabelSpace
 from labelloom.evaluation.decision import Decision
 from labelloom.evaluation.metrics import evaluate
 from labelloom.evaluation.predictions import Predictions
 from labelloom.evaluation.ranking import Ranking
-from labelloom.runs.assets import load_assets
-from labelloom.runs.folder import RunFolder, load_weights
-from labelloom.runs.scoring import rank_columns, rank_split
-from labelloom.spec import read_spec
+from labelloom.runs.folder import RunFolder
+from labelloom.spec.data import DataSettings
+
+
+class Ranks(Protocol):
+    """A trained model, whatever it is made of: a network of parts, or a linear baseline."""
+
+    @property
+    def probabilities(self) -> bool:
+        """Whether its scores are probabilities."""
+
+    def rank_texts(self, texts: Sequence[str], batch_size: int) -> Ranking:
+        """The ranking of the labels for each text."""
+
+    def rank_split(self, split: Split, batch_size: int) -> Ranking:
+        """The same for the documents of a split."""
 
 
 @dataclass(frozen=True)
@@ -41,24 +47,37 @@ class Classifier:
     """A model with its label space and decision rule.
 
     Args:
-        plan: the checked plan of its spec.
-        assembly: its weights.
+        name: the run's name.
+        model: what ranks the labels.
         labels: the label space.
         decision: the fitted rule that turns scores into answers.
+        data: what the run was trained on.
         batch_size: documents ranked at once; answers do not depend on it.
     """
 
     def __init__(
-        self, plan: Plan, assembly: Assembly, labels: LabelSpace, decision: Decision, batch_size: int = 32
+        self,
+        name: str,
+        model: Ranks,
+        labels: LabelSpace,
+        decision: Decision,
+        data: DataSettings,
+        batch_size: int = 32,
     ) -> None:
-        self.plan = plan
-        self.assembly = assembly
+        self.name = name
+        self.model = model
         self.labels = labels
         self.decision = decision
+        self.data = data
         self.batch_size = batch_size
 
     def __repr__(self) -> str:
-        return f"<Classifier {self.plan.spec.name}: {len(self.labels)} labels, {self.decision.describe()}>"
+        return f"<Classifier {self.name}: {len(self.labels)} labels, {self.decision.describe()}>"
+
+    @property
+    def probabilities(self) -> bool:
+        """Whether the model's scores are probabilities, or only rank labels."""
+        return self.model.probabilities
 
     def predict(self, texts: Sequence[str], top_k: int | None = None) -> list[list[LabelScore]]:
         """For each text its labels, best first: those that the decision rule gives, or the `top_k` best.
@@ -82,23 +101,17 @@ class Classifier:
 
     def rank(self, texts: Sequence[str]) -> Ranking:
         """The ranking of every label for each text."""
-        columns = Columns.from_texts(texts, self.assembly.model.encoder.reader)
-        return rank_columns(self.assembly.model, columns, len(self.labels), self.batch_size)
+        return self.model.rank_texts(texts, self.batch_size)
 
     def predictions(self, split: Split) -> Predictions:
         """The ranking and the answers on a split, beside its truth."""
-        ranking = rank_split(self.assembly.model, split, len(self.labels), self.batch_size)
+        ranking = self.model.rank_split(split, self.batch_size)
         return answers_on(split, ranking, self.decision, self.labels)
 
     def evaluate(self, split: Split) -> dict[str, float]:
         """The metrics of the run's decision rule on a split."""
         answers = self.predictions(split)
         return evaluate(split.label_sets, answers.predicted, answers.ranking)
-
-    def to(self, device: str | torch.device) -> Classifier:
-        """This classifier, moved to `device`."""
-        self.assembly.to(device)
-        return self
 
     def _answers(self, ranking: Ranking, top_k: int | None) -> Iterator[list[LabelScore]]:
         chosen = None if top_k else self.decision.decide(ranking)
@@ -137,16 +150,19 @@ def load(run: str | Path, *, allow_local_code: bool = False, device: str | None 
     """
     folder = RunFolder(Path(run))
     folder.require(folder.model)
-    catalogue = Catalogue()
-    spec, base = read_spec(folder.spec)
-    plan = check(spec, base, catalogue, allow_local_code)
-    labels = folder.read_labels()
-    assembly = build(plan, labels, load_assets(folder.assets))
-    load_weights(assembly, folder.model)
-    use_options(assembly, None, plan)
-    assembly.eval()
-    chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    return Classifier(plan, assembly, labels, folder.read_decision()).to(chosen)
+    labels, decision = folder.read_labels(), folder.read_decision()
+    baseline = folder.read_baseline()
+    if baseline is not None:
+        from labelloom.linear.model import load_linear
+
+        linear = load_linear(baseline.baseline, folder.model, folder.assets, len(labels))
+        return Classifier(baseline.name, linear, labels, decision, baseline.data)
+    # A baseline labels texts without torch.
+    from labelloom.runs.network import load_network
+
+    network = load_network(folder, labels, allow_local_code, device)
+    spec = network.plan.spec
+    return Classifier(spec.name, network, labels, decision, spec.data)
 
 
-__all__ = ["Classifier", "LabelScore", "answers_on", "load"]
+__all__ = ["Classifier", "LabelScore", "Ranks", "answers_on", "load"]

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.torch import load_model, save_model
-
-from labelloom.compose.model import Assembly
 from labelloom.data.labels import LabelSpace
 from labelloom.errors import RunError
 from labelloom.evaluation.decision import Decision
+from labelloom.spec.baseline import BaselineSpec
 
 
 @dataclass(frozen=True)
@@ -70,9 +68,20 @@ class RunFolder:
         return self.path / "checkpoints"
 
     @property
+    def trackers(self) -> Path:
+        """The names of the trackers that show its training, where there are any."""
+        return self.path / "trackers.json"
+
+    @property
     def finished(self) -> bool:
         """Whether training has ended: the metrics are written last."""
         return self.metrics.is_file()
+
+    def read_baseline(self) -> BaselineSpec | None:
+        """What a run of `labelloom baseline` was made from; None for a run of a model of parts."""
+        self.require(self.spec)
+        raw = tomllib.loads(self.spec.read_text(encoding="utf-8"))
+        return BaselineSpec.model_validate(raw) if "baseline" in raw else None
 
     def read_labels(self) -> LabelSpace:
         """The label space. Raises RunError when the folder is no run."""
@@ -110,6 +119,19 @@ class RunFolder:
         )
 
 
+@dataclass(frozen=True)
+class Run:
+    """A finished run: its folder and its scores by split."""
+
+    path: Path
+    metrics: dict[str, Any]
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """The metrics on the test split, or on validation where there is none."""
+        return self.metrics.get("test") or self.metrics["validation"]
+
+
 def replace_file(path: Path, write: Callable[[Path], object]) -> None:
     """Write `path` through `write(beside)` and a rename, so that a crash leaves the old file or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -124,20 +146,3 @@ def write_json(path: Path, value: Any) -> None:
     """`value` as JSON, whole or not at all. Raises ValueError for NaN and infinity."""
     text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     replace_file(path, lambda beside: beside.write_text(text, encoding="utf-8"))
-
-
-def save_weights(assembly: Assembly, path: Path) -> None:
-    """Every weight as safetensors; tied ones once."""
-    replace_file(path, lambda beside: save_model(assembly, str(beside)))
-
-
-def load_weights(assembly: Assembly, path: Path) -> None:
-    """Every weight of `assembly` from `path`. Raises RunError when the file does not fit."""
-    try:
-        load_model(assembly, str(path), device=str(next(assembly.parameters()).device))
-    except (RuntimeError, SafetensorError, OSError) as error:
-        raise RunError(
-            f"the weights do not fit the run's spec: {error}",
-            where=str(path),
-            suggestions=["use the versions of labelloom and its bundles that saved the run"],
-        ) from error

@@ -14,18 +14,11 @@ from labelloom.data.cache import cache_folder
 from labelloom.data.columns import Columns, tokenised
 from labelloom.data.corpus import Split
 from labelloom.errors import RunError
+from labelloom.evaluation.depth import depth_for
 from labelloom.evaluation.ranking import Ranking
 
 RankedBatch = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Rows (n,), label ids (n, depth) and scores (n, depth) of one batch."""
-
-_ENTRIES = 50_000_000
-_LEAST = 100
-
-
-def depth_for(documents: int, labels: int) -> int:
-    """How many labels of each document are kept: all where that is 50 million entries or fewer, never under 100."""
-    return min(labels, max(_LEAST, _ENTRIES // max(1, documents)))
 
 
 def rank_columns(model: Model, columns: Columns, label_count: int, batch_size: int) -> Ranking:

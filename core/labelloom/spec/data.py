@@ -2,9 +2,49 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 HUB_PREFIX = "hf:"
+FORMS = ("jsonl", "json", "csv", "tsv", "parquet")
+"""The formats that labelloom reads by itself: documents with named fields or columns."""
+
+
+def _name_or_names(value: Any) -> Any:
+    """Passed on if it is a string or a list of them. One message for what is neither, instead of one a type."""
+    items = value if isinstance(value, list | tuple) else [value]
+    if not items or not all(isinstance(item, str) and item for item in items):
+        shown = "an empty list" if value == [] else repr(value)
+        raise ValueError(f'must be a name or a list of names, not {shown}: "title" or ["title", "abstract"]')
+    if len(set(items)) < len(items):
+        raise ValueError(f"names one twice: {', '.join(items)}")
+    return list(items) if isinstance(value, list | tuple) else value
+
+
+Names = Annotated[str | list[str], BeforeValidator(_name_or_names)]
+"""One name or several."""
+
+
+def as_list(names: str | list[str] | None) -> list[str]:
+    """The names in a value that may be one name, several or none."""
+    return [names] if isinstance(names, str) else list(names or ())
+
+
+class FileSettings(BaseModel):
+    """`[data.files]`: the files of each split, by name or pattern, from the folder that is the source."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    train: Names = Field(description='The training split: "a.csv", or ["a.csv", "more/*.csv"].')
+    validation: Names | None = Field(None, description="The validation split.")
+    test: Names | None = Field(None, description="The test split.")
+
+    @property
+    def splits(self) -> dict[str, list[str]]:
+        """Names and patterns by split, of the splits that there are."""
+        found = {split: as_list(getattr(self, split)) for split in type(self).model_fields}
+        return {split: names for split, names in found.items() if names}
 
 
 class DataSettings(BaseModel):
@@ -14,11 +54,41 @@ class DataSettings(BaseModel):
 
     source: str = Field(
         min_length=1,
-        description='A bundled sample ("arxiv-mini"), a file or folder of JSON lines, or "hf:" and a data set\'s name.',
+        description='A bundled sample ("arxiv-mini"), a file or folder, or "hf:" and a data set\'s name.',
     )
-    text: str = Field("text", min_length=1, description="The field that holds a document's text.")
-    labels: str = Field("labels", min_length=1, description="The field that holds the list of its labels.")
+    format: str | None = Field(
+        None,
+        min_length=1,
+        description='How the files are written: "csv", "standard/sgm" …; default: what their names tell.',
+    )
+    files: FileSettings | None = Field(
+        None, description="The files of each split, where their names do not tell: a table `[data.files]`."
+    )
+    text: Names = Field("text", description="The field or column that holds a document's text; of several, all lines.")
+    labels: Names = Field(
+        "labels", description='The field that holds its labels; or one-hot columns: ["toxic", "severe_*"].'
+    )
+    label_separator: str | None = Field(
+        None, min_length=1, description='What separates the labels where the field holds a string: ";".'
+    )
+    label_names: str | None = Field(
+        None, min_length=1, description="The field that holds the labels' names, in the order of the labels."
+    )
+    label_descriptions: str | None = Field(
+        None, min_length=1, description="The field that holds the labels' descriptions, in the order of the labels."
+    )
+    label_file: str | None = Field(
+        None,
+        min_length=1,
+        description="A file with the labels' names and descriptions (JSON, CSV, TSV or lines), in the source's folder.",
+    )
     id: str = Field("id", min_length=1, description="The field that holds its id; documents without one are numbered.")
+    delimiter: str | None = Field(
+        None, min_length=1, max_length=1, description='What separates the columns of a CSV file; default ",".'
+    )
+    quotes: bool = Field(
+        True, description="Whether cells of CSV and TSV files may stand in double quotes, with line ends inside."
+    )
     validation: float = Field(
         0.1, gt=0, le=0.5, description="Share of the training split that is cut where there is no validation split."
     )
@@ -30,12 +100,48 @@ class DataSettings(BaseModel):
     hf_config: str | None = Field(None, description='The configuration of an "hf:" data set that has several.')
     revision: str | None = Field(None, description='The branch, tag or commit of an "hf:" data set.')
 
+    @property
+    def read_by(self) -> dict[str, Any]:
+        """The settings that change what is read from the same files, as values that JSON can write."""
+        apart = {"source", "label_file", "validation", "test", "split_seed", "hf_config", "revision"}
+        return self.model_dump(exclude=apart)
+
+    @property
+    def about_fields(self) -> dict[str, Any]:
+        """The settings about named fields and columns that are not the defaults."""
+        names = ("text", "labels", "label_separator", "label_names", "label_descriptions", "id", "delimiter", "quotes")
+        fields = type(self).model_fields
+        return {name: getattr(self, name) for name in names if getattr(self, name) != fields[name].default}
+
     @model_validator(mode="after")
     def _only_the_hub_has_revisions(self) -> DataSettings:
         if not self.source.startswith(HUB_PREFIX):
             for key in ("hf_config", "revision"):
                 if getattr(self, key) is not None:
                     raise ValueError(f'{key} belongs to a source that starts with "hf:", not to {self.source!r}')
+            return self
+        for key in ("format", "files", "delimiter"):
+            if getattr(self, key) is not None:
+                raise ValueError(f"{key} belongs to files, not to a data set of the hub, {self.source!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _labels_in_one_way(self) -> DataSettings:
+        parallel = [key for key in ("label_names", "label_descriptions") if getattr(self, key)]
+        if isinstance(self.labels, list):
+            for key in ("label_separator", *parallel):
+                if getattr(self, key):
+                    raise ValueError(f"{key} belongs to labels in one column, not to one-hot columns")
+        if parallel and self.label_file:
+            raise ValueError(f"both {parallel[0]} and label_file name the labels; keep one of them")
+        return self
+
+    @model_validator(mode="after")
+    def _files_of_a_form(self) -> DataSettings:
+        if self.files and self.format and self.format not in FORMS:
+            raise ValueError(f"{self.format} finds its files itself; files belongs to {', '.join(FORMS)}")
+        if self.delimiter and self.format not in (None, "csv"):
+            raise ValueError(f"delimiter belongs to CSV files, not to {self.format}")
         return self
 
     @model_validator(mode="after")

@@ -1,9 +1,9 @@
-"""The types of options in words, from their JSON schema."""
+"""Options described: their types in words, from their JSON schema, and their values by key."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 _WORDS = {
@@ -33,3 +33,15 @@ def type_text(schema: Mapping[str, Any], held: str | None = None) -> str:
         return f"list of {type_text(items)}"
     bounds = ", ".join(f"{sign} {schema[key]:g}" for key, sign in _BOUNDS.items() if key in schema)
     return f"{_WORDS.get(schema.get('type', ''), 'table')} {bounds}".rstrip()
+
+
+def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value in nested tables and lists, by its dotted key: ("tasks.0.weight", 1.0)."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from leaves(item, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, (list, tuple)):
+        for place, item in enumerate(value):
+            yield from leaves(item, f"{path}.{place}")
+    else:
+        yield path, value

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from labelloom.config import PartSpec
 from labelloom.spec.data import DataSettings
 from labelloom.spec.decision import DecisionSettings
 from labelloom.spec.training import TrainingSettings
+
+_AVERAGE_DECAY = TrainingSettings.model_fields["average_decay"].default
 
 
 class _Model(BaseModel):
@@ -89,6 +91,15 @@ class StageSpec(_Model):
         default_factory=dict, description="By path: options that the component lets a stage override."
     )
 
+    @field_validator("training")
+    @classmethod
+    def _one_time_budget(cls, training: TrainingSettings | None) -> TrainingSettings | None:
+        if training is not None and training.time_budget is not None:
+            raise ValueError(
+                "time_budget is for the whole run, whose stages share it: put it in the top-level [training]"
+            )
+        return training
+
 
 class Spec(_Model):
     """A whole model: data, parts, losses, training and the decision rule."""
@@ -113,6 +124,16 @@ class Spec(_Model):
         names = [stage.name for stage in self.stages]
         if len(set(names)) < len(names):
             raise ValueError(f"two stages share a name among {', '.join(names)}")
+        return self
+
+    @model_validator(mode="after")
+    def _averages_that_are_made(self) -> Spec:
+        made = {self.phase_training(place).average for place in range(len(self.phases))}
+        tables = [self.training, *(stage.training for stage in self.stages if stage.training)]
+        if "ema" not in made and any(table.average_decay != _AVERAGE_DECAY for table in tables):
+            raise ValueError('training.average_decay says nothing without training.average = "ema"')
+        if made == {"none"} and any(table.average_start is not None for table in tables):
+            raise ValueError('training.average_start says nothing without training.average = "ema" or "swa"')
         return self
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
@@ -11,6 +12,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from labelloom.errors import SpecError
+from labelloom.spec.baseline import BaselineSpec
+from labelloom.spec.data import DataSettings
 from labelloom.spec.models import Spec, TaskSpec, default_name
 from labelloom.spec.problems import problems_of
 
@@ -50,6 +53,61 @@ def validate_spec(raw: Mapping[str, Any], folder: Path | None = None) -> Spec:
         return Spec.model_validate(raw, context={"folder": folder})
     except ValidationError as error:
         raise SpecError.from_problems(problems_of(error, Spec)) from error
+
+
+def read_data(source: str, overrides: Iterable[str] = (), shipped: Mapping[str, Path] | None = None) -> DataSettings:
+    """What `[data]` says of `source`: a spec's file, the name of a shipped spec, or else what `data.source` may be.
+
+    The rest of a spec may be unfinished. `overrides` are those of `read_spec`, for keys of `[data]` alone. Raises
+    SpecError with every problem found.
+    """
+    raw = _spec_or_source(source, shipped or {})
+    for override in overrides:
+        if not override.startswith("data."):
+            raise SpecError("only keys of [data] matter here", where=f"--set {override}", suggestions=["--set data.…"])
+        _set(raw, override)
+    try:
+        return DataSettings.model_validate(raw.get("data", {}))
+    except ValidationError as error:
+        raise SpecError.from_problems(problems_of(error, DataSettings, "data")) from error
+
+
+def read_baseline(
+    source: str,
+    settings: Mapping[str, Any],
+    overrides: Iterable[str] = (),
+    shipped: Mapping[str, Path] | None = None,
+) -> BaselineSpec:
+    """A baseline on `source`, read as `read_data` does; `[data]`, `[decision]` and the seed of a spec hold for it too.
+
+    `settings` are keys of the baseline's own spec, `overrides` those of `--set` for it. Its name follows from the
+    source and the method unless they say it. Raises SpecError with every problem found.
+    """
+    found = _spec_or_source(source, shipped or {})
+    raw = merge({key: found[key] for key in ("data", "decision", "seed") if key in found}, settings)
+    for override in overrides:
+        _set(raw, override)
+    if "name" not in raw:
+        words = raw.get("baseline", {})
+        kind = [words.get("method", "br"), words.get("classifier", "svm")]
+        raw["name"] = "-".join([str(found.get("name") or default_run_name(source)), *map(str, kind)])
+    try:
+        return BaselineSpec.model_validate(raw)
+    except ValidationError as error:
+        raise SpecError.from_problems(problems_of(error, BaselineSpec)) from error
+
+
+def default_run_name(source: str) -> str:
+    """What a run on `source` is called that nobody named: the last part of its path, in letters fit for a folder."""
+    stem = Path(source.rstrip("/")).name.partition(".")[0]
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._") or "data"
+
+
+def _spec_or_source(source: str, shipped: Mapping[str, Path]) -> dict[str, Any]:
+    """The tables of a spec's file or of a shipped spec; for anything else those of a spec with nothing but data."""
+    if source in shipped or source.endswith(".toml"):
+        return _read_file(_find(source, shipped, Path.cwd(), "spec"), shipped, ())
+    return {"data": {"source": source}}
 
 
 def spec_to_toml(spec: Spec) -> str:

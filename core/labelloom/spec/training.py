@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Beta = Annotated[float, Field(ge=0, lt=1)]
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 
 class TrainingSettings(BaseModel):
@@ -27,6 +30,13 @@ class TrainingSettings(BaseModel):
     learning_rate: float = Field(1e-3, gt=0, description="AdamW's rate for every part that `rates` does not name.")
     rates: dict[str, Annotated[float, Field(gt=0)]] = Field(
         default_factory=dict, description='Rates by part: {"model.encoder" = 2e-5}; the longest path wins.'
+    )
+    layer_decay: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="The top layer of a part has its rate, each layer below it that of the one above times this; "
+        "1 for one rate.",
     )
     weight_decay: float = Field(0.01, ge=0, description="AdamW's decay; biases, norms and embeddings are left out.")
     betas: tuple[Beta, Beta] = Field((0.9, 0.999), description="AdamW's betas.")
@@ -51,6 +61,21 @@ class TrainingSettings(BaseModel):
         None, gt=0, description="Steps between checkpoints to resume from; default at every validation."
     )
 
+    average: Literal["none", "ema", "swa"] = Field(
+        "none",
+        description="Which weights are validated and kept: the trained ones, their exponential moving average, or their "
+        "plain mean over the steps.",
+    )
+    average_decay: float = Field(0.999, gt=0, lt=1, description="How much of an exponential average a step leaves.")
+    average_start: float | None = Field(
+        None, ge=0, lt=1, description="Share of the stage after which averaging begins; default 0 for ema, 0.5 for swa."
+    )
+    time_budget: str | None = Field(
+        None,
+        description='Time for the whole run, "90s", "20m" or "1.5h"; epochs and steps are then an upper bound. Only at '
+        "the top level.",
+    )
+
     @model_validator(mode="before")
     @classmethod
     def _no_clipping(cls, values: object) -> object:
@@ -58,6 +83,27 @@ class TrainingSettings(BaseModel):
         if isinstance(values, dict) and values.get("clip_norm") == "none":
             return {**values, "clip_norm": None}
         return values
+
+    @field_validator("time_budget", mode="before")
+    @classmethod
+    def _a_time(cls, value: object) -> object:
+        if value is not None and not (isinstance(value, str) and re.fullmatch(r"\d+(\.\d+)?[smh]", value)):
+            raise ValueError(f'expected a number with s, m or h, such as "20m", not {value!r}')
+        if isinstance(value, str) and float(value[:-1]) == 0:
+            raise ValueError("no time at all: nothing could be trained")
+        return value
+
+    @property
+    def seconds(self) -> float | None:
+        """The time budget in seconds."""
+        return None if self.time_budget is None else float(self.time_budget[:-1]) * _SECONDS[self.time_budget[-1]]
+
+    @property
+    def averaged_from(self) -> float:
+        """The share of the stage after which weights are averaged; 1 where they are not."""
+        if self.average_start is not None and self.average != "none":
+            return self.average_start
+        return {"none": 1.0, "ema": 0.0, "swa": 0.5}[self.average]
 
     def overridden_by(self, stage: TrainingSettings | None) -> TrainingSettings:
         """These settings with what `stage` names explicitly in their place; its epochs replace steps."""

@@ -10,15 +10,16 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-import torch
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from labelloom.compose.model import Assembly
 from labelloom.errors import RunError
-from labelloom.runs.folder import load_weights, save_weights
+from labelloom.runs.weights import load_weights, save_weights
+from labelloom.training.budget import Clock
 
 
 @dataclass
@@ -28,7 +29,8 @@ class Progress:
     `best_value` is that of the best validation of this stage so far, `best_file` holds its weights;
     `waited` counts the validations since. `history` is how many bytes of the history are before this point,
     `seconds` how long the run took so far, `corpus` the digest of what it trains on. `scaler` is the state of fp16's
-    loss scaler.
+    loss scaler. `taken` is how many steps each stage before this one took, `averaged` how many steps this stage's
+    average of the weights has seen, `clock` what the time budget remembers of the stage.
     """
 
     stage: int = 0
@@ -40,6 +42,22 @@ class Progress:
     seconds: float = 0.0
     corpus: str = ""
     scaler: dict[str, float] | None = None
+    taken: dict[str, int] = field(default_factory=dict)
+    averaged: int = 0
+    clock: Clock = field(default_factory=Clock)
+
+    @property
+    def total(self) -> int:
+        """Steps of all stages so far."""
+        return sum(self.taken.values()) + self.step
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What a stage goes on from besides the weights: the optimiser's tensors, and the weights' average."""
+
+    optimiser: Mapping[str, Tensor] = field(default_factory=dict)
+    average: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 class Checkpoints:
@@ -48,7 +66,7 @@ class Checkpoints:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def save(self, progress: Progress, assembly: Assembly, optimiser: Mapping[str, torch.Tensor]) -> None:
+    def save(self, progress: Progress, assembly: Assembly, tensors: Saved) -> None:
         """Write a checkpoint beside and rename it, then drop what it makes superfluous."""
         target = self.folder / f"{progress.stage:03d}-{progress.step:09d}"
         if target.is_dir():
@@ -58,7 +76,9 @@ class Checkpoints:
         shutil.rmtree(beside, ignore_errors=True)
         beside.mkdir(parents=True)
         save_weights(assembly, beside / "weights.safetensors")
-        save_file({name: value.contiguous() for name, value in optimiser.items()}, beside / "optimiser.safetensors")
+        for name, values in (("optimiser", tensors.optimiser), ("average", tensors.average)):
+            if values or name == "optimiser":
+                save_file({key: value.contiguous() for key, value in values.items()}, beside / f"{name}.safetensors")
         (beside / "progress.json").write_text(json.dumps(asdict(progress), allow_nan=False), encoding="utf-8")
         _flush(beside)
         beside.replace(target)
@@ -89,13 +109,16 @@ class Checkpoints:
         whole = [entry for entry in self.folder.iterdir() if entry.is_dir() and entry.suffix != ".partial"]
         return max(whole, key=lambda entry: entry.name, default=None)
 
-    def load(self, checkpoint: Path, assembly: Assembly) -> tuple[Progress, dict[str, torch.Tensor]]:
-        """Put back the weights; how far the run had come, and the optimiser's tensors. Raises RunError."""
+    def load(self, checkpoint: Path, assembly: Assembly) -> tuple[Progress, Saved]:
+        """Put back the weights; how far the run had come, and what else was saved. Raises RunError."""
         load_weights(assembly, checkpoint / "weights.safetensors")
         try:
-            progress = Progress(**json.loads((checkpoint / "progress.json").read_text(encoding="utf-8")))
-            return progress, load_file(checkpoint / "optimiser.safetensors")
-        except (OSError, ValueError, TypeError) as error:
+            read = json.loads((checkpoint / "progress.json").read_text(encoding="utf-8"))
+            progress = Progress(**{**read, "clock": Clock(**read["clock"])})
+            average = checkpoint / "average.safetensors"
+            averages = load_file(average) if average.is_file() else {}
+            return progress, Saved(load_file(checkpoint / "optimiser.safetensors"), averages)
+        except (OSError, ValueError, TypeError, KeyError) as error:
             raise RunError(f"the checkpoint cannot be read: {error}", where=str(checkpoint)) from error
 
     def clear(self) -> None:

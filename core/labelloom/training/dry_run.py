@@ -27,6 +27,7 @@ from labelloom.training.optimiser import make_optimiser
 from labelloom.training.processes import make_accelerator
 from labelloom.training.stage import StageModule
 from labelloom.training.step import gradients
+from labelloom.training.told import records_told
 
 _ROWS = 2000
 """Training documents that samplers may draw from: enough to find company, few enough to tokenise at once."""
@@ -95,10 +96,12 @@ def dry_run(plan: Plan, documents: int = 8) -> DryRun:
         CompositionError, DataError, BundleError, TrainingError: what training would raise at its start.
     """
     corpus = load_corpus(plan.spec.data)
-    assets = prepare(plan, corpus)
-    torch.manual_seed(stable_key(plan.spec.seed, "weights"))
-    assembly = build(plan, corpus.labels, assets)
-    initialise(assembly, corpus)
+    notes = list(corpus.notes)
+    with records_told(notes.append):
+        assets = prepare(plan, corpus)
+        torch.manual_seed(stable_key(plan.spec.seed, "weights"))
+        assembly = build(plan, corpus.labels, assets)
+        initialise(assembly, corpus)
     stages = tuple(_step(plan, stage, corpus, assets, assembly, documents) for stage in plan.stages)
     began = time.monotonic()
     texts = corpus.validation.texts.take(np.arange(min(documents, len(corpus.validation))))
@@ -107,7 +110,7 @@ def dry_run(plan: Plan, documents: int = 8) -> DryRun:
     return DryRun(
         documents={split.name: len(split) for split in corpus.splits.values()},
         labels=len(corpus.labels),
-        notes=tuple(corpus.notes),
+        notes=tuple(notes),
         parameters=_size(assembly),
         parts=tuple(_sizes(plan, assembly)),
         stages=stages,
@@ -130,6 +133,7 @@ def _step(
 
     assembly.to(accelerator.device)
     module = StageModule(assembly, stage)
+    module.reset(plan, corpus, assets, key)
     module.freeze()
     module.train()
     torch.manual_seed(key)

@@ -18,6 +18,13 @@ from labelloom.interfaces.noise import stable_key
 from labelloom.spec import TrainingSettings
 
 
+def planned_steps(settings: TrainingSettings, documents: int) -> int:
+    """Optimiser steps of a stage with so many documents to anchor on."""
+    # Rounded first: 1.1 epochs of 10 steps are 11.000000000000002 steps in floating point.
+    per_epoch = math.ceil(documents / settings.batch_size)
+    return settings.steps or max(1, math.ceil(round(settings.epochs * per_epoch, 6)))
+
+
 class Feed:
     """The steps of one stage on one split, as one process of `world` sees them.
 
@@ -64,8 +71,7 @@ class Feed:
     @property
     def steps(self) -> int:
         """Optimiser steps of the whole stage."""
-        # Rounded first: 1.1 epochs of 10 steps are 11.000000000000002 steps in floating point.
-        return self.settings.steps or max(1, math.ceil(round(self.settings.epochs * self.steps_per_epoch, 6)))
+        return planned_steps(self.settings, len(self.anchors))
 
     def anchors_of(self, step: int) -> np.ndarray:
         """The rows that optimiser step `step` (from 0) anchors on, in all processes together."""

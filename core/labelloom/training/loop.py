@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from accelerate import Accelerator
 
-from labelloom.compose.build import AllAssets, build, build_samplers, initialise, use_options
+from labelloom.compose.build import AllAssets, build_samplers, use_options
 from labelloom.compose.model import Assembly
 from labelloom.compose.plan import Plan, StagePlan
 from labelloom.data.cache import cache_folder
@@ -21,8 +22,10 @@ from labelloom.evaluation.metrics import higher_is_better
 from labelloom.interfaces.noise import stable_key
 from labelloom.runs.folder import RunFolder
 from labelloom.spec import TrainingSettings
-from labelloom.training.checkpoints import Checkpoints, Progress
-from labelloom.training.feed import Feed
+from labelloom.training.average import Average
+from labelloom.training.budget import Budget
+from labelloom.training.checkpoints import Checkpoints, Progress, Saved
+from labelloom.training.feed import Feed, planned_steps
 from labelloom.training.history import History
 from labelloom.training.interrupt import Interrupt
 from labelloom.training.metric import is_loss, metric_of
@@ -37,6 +40,7 @@ from labelloom.training.processes import make_accelerator
 from labelloom.training.progress import Reporter
 from labelloom.training.stage import StageModule
 from labelloom.training.step import gradients
+from labelloom.training.trackers import Tracking
 from labelloom.training.validation import losses_on, metrics_on, rank_shared
 
 _DRY_DOCUMENTS = 8
@@ -55,19 +59,27 @@ class Job:
     checkpoints: Checkpoints
     history: History
     reporter: Reporter
+    tracking: Tracking
     interrupt: Interrupt
     began: float
+    allow_local_code: bool
 
     @property
     def seed(self) -> int:
         """What everything random follows from."""
         return self.plan.spec.seed
 
+    @property
+    def again(self) -> str:
+        """The command that goes on with this run."""
+        flags = ["--allow-local-code"] if self.allow_local_code else []
+        return shlex.join(["labelloom", "train", "--resume", str(self.folder.path), *flags])
 
-def train_stage(job: Job, number: int, progress: Progress, saved: Mapping[str, torch.Tensor]) -> None:
+
+def train_stage(job: Job, number: int, progress: Progress, saved: Saved) -> None:
     """Train stage `number` from where `progress` says, and leave its kept weights in the assembly.
 
-    `saved` is the optimiser's state at that point, empty at a stage's start. Raises NonFiniteLossError, or
+    `saved` is what else was saved at that point, empty at a stage's start. Raises NonFiniteLossError, or
     TrainingError after Ctrl-C; in both cases the last checkpoint is there to resume from.
     """
     stage = job.plan.stages[number]
@@ -82,29 +94,32 @@ def train_stage(job: Job, number: int, progress: Progress, saved: Mapping[str, t
     # Its samplers may find nothing to anchor on there, so it is made now even though it is asked for later.
     validation = _feed(job, stage, job.corpus.validation, key, accelerator, sampled=is_loss(metric))
     steps = feed.steps
+    budget = _budget(job, number, progress, accelerator)
+    if budget is not None and progress.step == 0:
+        budget.begin()
 
     job.assembly.to(accelerator.device)
     module = StageModule(job.assembly, stage)
-    if progress.step == 0 and stage.reset:
-        torch.manual_seed(stable_key(key, "reset"))
-        fresh = build(job.plan, job.corpus.labels, job.assets)
-        module.reset(fresh)
-        # With the encoder as it is trained so far, unless that is reset too.
-        initialise(job.assembly, job.corpus, stage.reset)
+    if progress.step == 0:
+        module.reset(job.plan, job.corpus, job.assets, key)
     module.freeze()
     module.train()
     torch.manual_seed(stable_key(key, "dry"))
     dry_batch, dry_targets = feed.draw(feed.anchors[:_DRY_DOCUMENTS], stable_key(key, "dry"))
-    module.keep_reached(dry_batch.to(accelerator.device), dry_targets.to(accelerator.device))
+    unreached = module.keep_reached(dry_batch.to(accelerator.device), dry_targets.to(accelerator.device))
+    if unreached:
+        job.reporter.say(module.told(unreached))
 
     named = {name: weight for name, weight in job.assembly.named_parameters() if weight.requires_grad}
     names = {id(weight): name for name, weight in named.items()}
     trained = list(named.values())
     optimiser = make_optimiser(job.assembly, settings)
-    restore_optimiser(optimiser, saved, named)
+    restore_optimiser(optimiser, saved.optimiser, named)
     wrapped, stepper = accelerator.prepare(module, optimiser)
     if progress.scaler is not None:
         accelerator.scaler.load_state_dict(progress.scaler)
+    average = Average(named, settings)
+    average.restore(saved.average, progress.averaged)
     weights = torch.tensor([task.weight for task in stage.tasks], device=accelerator.device)
 
     def not_finite(what: str, when: str) -> NonFiniteLossError:
@@ -123,17 +138,20 @@ def train_stage(job: Job, number: int, progress: Progress, saved: Mapping[str, t
         if main:
             progress.scaler = accelerator.scaler.state_dict() if progress.step and accelerator.scaler else None
             progress.history = job.history.size
-            progress.seconds = time.monotonic() - job.began
+            progress.seconds, progress.averaged = time.monotonic() - job.began, average.count
             job.history.sync()
-            job.checkpoints.save(progress, job.assembly, optimiser_tensors(optimiser, names))
+            tensors = Saved(optimiser_tensors(optimiser, names), average.tensors())
+            job.checkpoints.save(progress, job.assembly, tensors)
         accelerator.wait_for_everyone()
 
     every = settings.evaluate_every or feed.steps_per_epoch
     job.reporter.start(stage.name, steps, progress.step)
     documents, seconds = 0, 0.0
-    while progress.step < steps and not _waited_long_enough(progress, settings):
+    share = progress.step / steps if budget is None else progress.clock.share
+    # However little time there is, a stage takes one step.
+    while (share < 1 or progress.step == 0) and not _waited_long_enough(progress, settings):
         step, began = progress.step, time.monotonic()
-        set_rates(optimiser, rate_factor(step, steps, settings))
+        set_rates(optimiser, rate_factor(step if budget is None else share * steps, steps, settings))
         _seed(stable_key(key, "step", step, accelerator.process_index), accelerator.device)
         parts = [(batch.to(accelerator.device), targets.to(accelerator.device)) for batch, targets in feed.step(step)]
         result = gradients(wrapped, parts, weights, trained, accelerator, settings.clip_norm, feed.idle(step))
@@ -144,43 +162,62 @@ def train_stage(job: Job, number: int, progress: Progress, saved: Mapping[str, t
             raise not_finite(what, f"in step {step + 1}")
         stepper.step()
         stepper.zero_grad(set_to_none=True)
+        average.add(share)
         progress.step = step + 1
 
-        documents, seconds = documents + len(feed.anchors_of(step)), seconds + time.monotonic() - began
+        ended = time.monotonic()
+        documents, seconds = documents + len(feed.anchors_of(step)), seconds + ended - began
+        if budget is None:
+            share = progress.step / steps
+        else:
+            budget.stepped(ended - began)
+            share = budget.share(progress.step, steps)
+            job.reporter.expect(math.ceil(progress.step / share))
         job.reporter.step(result.loss, documents / seconds)
         job.history.add(stage=stage.name, step=progress.step, loss=result.loss, tasks=means)
+        job.tracking.step(stage.name, progress.total, result.loss, means, optimiser)
 
-        validated = progress.step % every == 0 or progress.step == steps
+        validated = progress.step % every == 0 or share == 1
         if validated:
-            try:
-                scores = _validate(job, stage, module, metric, validation, accelerator)
-            except RunError as error:
-                raise not_finite("a score on validation is", f"after step {progress.step}") from error
-            if not math.isfinite(scores[metric]):
-                raise not_finite(f"{metric} on validation is", f"after step {progress.step}")
-            better = _note(progress, scores[metric], metric)
-            if better and settings.keep == "best":
-                job.checkpoints.save_best(progress, job.assembly, write=main)
+            with average.in_place():
+                try:
+                    scores = _validate(job, stage, module, metric, validation, accelerator)
+                except RunError as error:
+                    raise not_finite("a score on validation is", f"after step {progress.step}") from error
+                if not math.isfinite(scores[metric]):
+                    raise not_finite(f"{metric} on validation is", f"after step {progress.step}")
+                better = _note(progress, scores[metric], metric)
+                if better and settings.keep == "best":
+                    job.checkpoints.save_best(progress, job.assembly, write=main)
             job.history.add(stage=stage.name, step=progress.step, validation=scores, better=better)
             job.reporter.validated(progress.step, _shown(scores, metric), better)
+            job.tracking.validation(stage.name, progress.total, scores)
             module.train()
         due = settings.checkpoint_every
         if validated if due is None else progress.step % due == 0:
             save()
+        if validated and budget is not None:
+            budget.validated(time.monotonic() - ended)
         if _any_process(job.interrupt.asked, accelerator):
             save()
             raise TrainingError(
                 f"interrupted after step {progress.step} of stage {stage.name!r}; everything so far is saved",
                 where=str(job.folder.path),
-                suggestions=[f"labelloom train --resume {job.folder.path}"],
+                suggestions=[job.again],
             )
     job.reporter.stop()
+    if share == 1 and progress.step < steps:
+        job.reporter.say(f"{stage.name}: the time budget ended it after {progress.step:,} of {steps:,} planned steps")
     accelerator.wait_for_everyone()
     if settings.keep == "best":
         job.checkpoints.load_best(progress, job.assembly)
+    else:
+        average.exchange()
+    progress.taken[stage.name] = progress.step
     progress.stage, progress.step, progress.waited = number + 1, 0, 0
     progress.best_value = progress.best_file = None
     optimiser.state.clear()
+    average.clear()
     save()
     use_options(job.assembly, None, job.plan)
     if accelerator.device.type != "cpu" or accelerator.num_processes > 1:
@@ -195,6 +232,19 @@ def _feed(job: Job, stage: StagePlan, split: Split, key: int, accelerator: Accel
         columns = tokenised(split, reader, cache_folder())
     rank, world = accelerator.process_index, accelerator.num_processes
     return Feed(split, columns, reader, samplers, stage.settings, key, rank, world)
+
+
+def _budget(job: Job, number: int, progress: Progress, accelerator: Accelerator) -> Budget | None:
+    """The time of stage `number`, where the run has a time budget."""
+    settings = job.plan.stages[number].settings
+    if settings.seconds is None:
+        return None
+    planned = [planned_steps(stage.settings, len(job.corpus.train)) for stage in job.plan.stages[number:]]
+    validation = math.ceil(len(job.corpus.validation) / settings.batch_size)
+    scored = validation + (math.ceil(len(job.corpus.test) / settings.batch_size) if job.corpus.test else 0)
+    slowdown = 1.0 if settings.precision == "fp32" else 2.0
+    part = planned[0] / sum(planned)
+    return Budget(settings.seconds, job.began, progress.clock, part, (validation, scored), slowdown, accelerator)
 
 
 def _seed(key: int, device: torch.device) -> None:

@@ -10,6 +10,7 @@ from torch import nn
 
 from labelloom.compose.model import Assembly
 from labelloom.spec import TrainingSettings
+from labelloom.training.layers import layer_factors
 from labelloom.training.stage import module_at
 
 _UNDECAYED = (nn.LayerNorm, nn.Embedding, nn.GroupNorm, nn.BatchNorm1d, nn.RMSNorm)
@@ -18,9 +19,10 @@ _UNDECAYED = (nn.LayerNorm, nn.Embedding, nn.GroupNorm, nn.BatchNorm1d, nn.RMSNo
 def make_optimiser(assembly: Assembly, settings: TrainingSettings) -> torch.optim.AdamW:
     """AdamW over the weights of `assembly` that require a gradient, in groups of one rate and one decay each.
 
-    A weight's rate is that of the longest path in `settings.rates` that it lies under, or `learning_rate`. Biases,
-    norms and embeddings do not decay.
+    A weight's rate is that of the longest path in `settings.rates` that it lies under, or `learning_rate`, times its
+    layer's factor (see `layer_factors`). Biases, norms and embeddings do not decay.
     """
+    factors = layer_factors(assembly, settings.layer_decay)
     undecayed = {
         id(weight)
         for module in assembly.modules()
@@ -34,7 +36,8 @@ def make_optimiser(assembly: Assembly, settings: TrainingSettings) -> torch.opti
     for name, weight in assembly.named_parameters():
         if weight.requires_grad:
             decays = id(weight) not in undecayed and not name.endswith("bias") and weight.dim() > 1
-            key = (rates.get(id(weight), settings.learning_rate), settings.weight_decay if decays else 0.0)
+            rate = rates.get(id(weight), settings.learning_rate) * factors.get(id(weight), 1.0)
+            key = (rate, settings.weight_decay if decays else 0.0)
             groups.setdefault(key, []).append(weight)
     return torch.optim.AdamW(
         [
@@ -47,11 +50,14 @@ def make_optimiser(assembly: Assembly, settings: TrainingSettings) -> torch.opti
     )
 
 
-def rate_factor(step: int, steps: int, settings: TrainingSettings) -> float:
-    """What the base rates are multiplied by in `step` (from 0) of `steps`: linear warm-up, then the decay's shape."""
+def rate_factor(step: float, steps: int, settings: TrainingSettings) -> float:
+    """What the base rates are multiplied by in `step` (from 0) of `steps`: linear warm-up, then the decay's shape.
+
+    With a time budget `step` is where the clock has come to, which need not be whole.
+    """
     warm = math.ceil(settings.warmup * steps)
     if step < warm:
-        return (step + 1) / warm
+        return min(1.0, (step + 1) / warm)
     if settings.decay == "constant":
         return 1.0
     progress = (step - warm) / max(1, steps - warm)

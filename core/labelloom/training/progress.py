@@ -24,6 +24,9 @@ class Reporter(Protocol):
     def step(self, loss: float, documents_per_second: float) -> None:
         """A step is done."""
 
+    def expect(self, steps: int) -> None:
+        """By the clock the stage will end after about so many steps; told after each where there is a time budget."""
+
     def validated(self, step: int, scores: Mapping[str, float], better: bool) -> None:
         """A validation is done."""
 
@@ -41,6 +44,9 @@ class Silent:
         pass
 
     def step(self, loss: float, documents_per_second: float) -> None:
+        pass
+
+    def expect(self, steps: int) -> None:
         pass
 
     def validated(self, step: int, scores: Mapping[str, float], better: bool) -> None:
@@ -88,6 +94,12 @@ class Shown:
         elif time.monotonic() - self._said > 10:
             self._said = time.monotonic()
             self.say(f"{self._stage}  {self._done}/{self._steps}  loss {loss:.4g}  {rate}")
+
+    def expect(self, steps: int) -> None:
+        """Count towards another end."""
+        self._steps = steps
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, total=steps)
 
     def validated(self, step: int, scores: Mapping[str, float], better: bool) -> None:
         """One line with the scores; a star marks the best so far."""

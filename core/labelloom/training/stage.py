@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 
+from labelloom.compose.build import AllAssets, build, initialise
 from labelloom.compose.model import Assembly
-from labelloom.compose.plan import StagePlan
+from labelloom.compose.plan import Plan, StagePlan
+from labelloom.data.corpus import Corpus
 from labelloom.errors import TrainingError
 from labelloom.interfaces import Batch, Targets
+from labelloom.interfaces.noise import stable_key
+
+_SHOWN = 3
+"""Weights that a sentence names."""
 
 
 class StageModule(nn.Module):
@@ -80,10 +86,35 @@ class StageModule(nn.Module):
             )
         return unreached
 
-    def reset(self, fresh: Assembly) -> None:
-        """Give the parts that the stage resets the weights of `fresh`, a newly started assembly."""
+    def reset(self, plan: Plan, corpus: Corpus, assets: AllAssets, key: int) -> None:
+        """Start the weights of what the stage resets anew, as at the beginning of a run; `key` is the stage's."""
+        if not self.stage.reset:
+            return
+        torch.manual_seed(stable_key(key, "reset"))
+        fresh = build(plan, corpus.labels, assets)
         for path in self.stage.reset:
             module_at(self.assembly, path).load_state_dict(module_at(fresh, path).state_dict())
+        # With the encoder as it is trained so far, unless that is reset too.
+        initialise(self.assembly, corpus, self.stage.reset)
+
+    def told(self, unreached: Sequence[str]) -> str:
+        """One sentence on the weights that `keep_reached` found: whole parts by their path, other weights by name."""
+        weights = dict(self.assembly.named_parameters())
+        left = {id(weights[name]) for name in unreached}
+        fixed = {id(weights[name]) for name in self.assembly.fixed}
+        whole: list[str] = []
+        for path, part in sorted(self.assembly.parts.items()):
+            own = {id(weight) for weight in part.parameters()} - fixed
+            if own and own <= left:
+                whole.append(f"all of {path}")
+                left -= own
+        names = [name for name in unreached if id(weights[name]) in left]
+        shown = [*whole, *names[:_SHOWN], *([f"{len(names) - _SHOWN} more"] if len(names) > _SHOWN else [])]
+        parameters = sum(weights[name].numel() for name in unreached)
+        return (
+            f"stage {self.stage.name!r}: {parameters:,} parameters stay as they are, "
+            f"since no loss reaches them: {', '.join(shown)}"
+        )
 
     def _under(self, paths: Iterable[str]) -> Iterable[nn.Module]:
         return (module_at(self.assembly, path) for path in paths)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import shlex
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from labelloom.compose.resolved import resolved
 from labelloom.data.cache import cache_folder
 from labelloom.data.columns import tokenised
 from labelloom.data.corpus import Corpus, Split, load_corpus
-from labelloom.data.sources import sample_names
+from labelloom.data.places import absolute
 from labelloom.errors import DataError, RunError
 from labelloom.evaluation.decision import fit_decision
 from labelloom.evaluation.metrics import evaluate
@@ -29,31 +30,31 @@ from labelloom.evaluation.ranking import Ranking
 from labelloom.interfaces.noise import stable_key
 from labelloom.runs.assets import load_assets, save_assets
 from labelloom.runs.classifier import answers_on
-from labelloom.runs.folder import RunFolder, replace_file, save_weights, write_json
-from labelloom.spec import Spec, read_spec, spec_to_toml
-from labelloom.spec.data import HUB_PREFIX
+from labelloom.runs.folder import Run, RunFolder, replace_file, write_json
+from labelloom.runs.weights import save_weights
+from labelloom.spec import read_spec, spec_to_toml
 from labelloom.spec.decision import DecisionSettings
-from labelloom.training.checkpoints import Checkpoints, Progress
+from labelloom.training.checkpoints import Checkpoints, Progress, Saved
 from labelloom.training.history import History
 from labelloom.training.interrupt import Interrupt
+from labelloom.training.layers import layer_factors
 from labelloom.training.loop import Job, train_stage
 from labelloom.training.metric import metric_of
 from labelloom.training.processes import make_accelerator, process_state
 from labelloom.training.progress import Reporter, Silent
+from labelloom.training.sameness import told_sameness
+from labelloom.training.told import records_told
+from labelloom.training.trackers import Tracker, Tracking, check_trackers
 from labelloom.training.validation import rank_shared
 
 
 @dataclass(frozen=True)
-class Run:
-    """A finished run: its folder and its scores by split."""
+class How:
+    """What a run is trained with besides its spec: nothing here changes what comes out."""
 
-    path: Path
-    metrics: dict[str, Any]
-
-    @property
-    def scores(self) -> dict[str, float]:
-        """The metrics on the test split, or on validation where there is none."""
-        return self.metrics.get("test") or self.metrics["validation"]
+    allow_local_code: bool = False
+    reporter: Reporter = field(default_factory=Silent)
+    trackers: Sequence[Tracker] = ()
 
 
 def train(
@@ -64,6 +65,7 @@ def train(
     overrides: Iterable[str] = (),
     allow_local_code: bool = False,
     reporter: Reporter | None = None,
+    trackers: Sequence[Tracker] = (),
 ) -> Run:
     """Train a spec through all its stages, fit its decision rule on validation and score it.
 
@@ -74,54 +76,97 @@ def train(
         overrides: `key=value`, as `--set` takes them.
         allow_local_code: whether components from files beside the spec may be loaded.
         reporter: told of what happens; default nobody.
+        trackers: what shows the course of training: "tensorboard", "wandb", or objects of Accelerate's
+            `GeneralTracker`.
 
     Raises:
         SpecError, CompositionError, DataError, TrainingError: before training where possible.
         RunError: when the run's folder is there already.
     """
-    catalogue = Catalogue()
-    read, folder = read_spec(spec, overrides, catalogue.specs())
-    read = _with_absolute_source(read)
-    if seed is not None:
-        read = read.model_copy(update={"seed": seed})
-    plan = check(read, folder, catalogue, allow_local_code)
-    state = process_state()
-    for stage in plan.stages:
-        metric_of(stage)
-        make_accelerator(stage.settings)
-    run = RunFolder(Path(output).absolute() / read.name / str(read.seed))
-    if any(path.exists() for path in (run.spec, run.checkpoints, run.model)):
-        again = "evaluate" if run.finished else "train --resume"
+    how = How(allow_local_code, reporter or Silent(), trackers)
+    plan = planned(spec, seed, overrides, how)
+    run = run_of(plan, output)
+    if begun(run):
+        again = ["evaluate"] if run.finished else ["train", "--resume"]
+        flags = ["--allow-local-code"] if allow_local_code else []
         raise RunError(
             "this run is there already, and runs are never overwritten",
             where=str(run.path),
-            suggestions=[f"labelloom {again} {run.path}", "--seed, --output or --set name=... for a new one"],
+            suggestions=[
+                shlex.join(["labelloom", *again, str(run.path), *flags]),
+                "--seed, --output or --set name=... for a new one",
+            ],
         )
-    state.wait_for_everyone()
-    return _train(plan, run, reporter or Silent(), fresh=True)
+    process_state().wait_for_everyone()
+    return train_plan(plan, run, how, fresh=True)
 
 
-def resume(path: str | Path, *, allow_local_code: bool = False, reporter: Reporter | None = None) -> Run:
+def resume(
+    path: str | Path,
+    *,
+    allow_local_code: bool = False,
+    reporter: Reporter | None = None,
+    trackers: Sequence[Tracker] = (),
+) -> Run:
     """Go on with an interrupted run from its last checkpoint; the result equals the uninterrupted run's.
 
-    Raises RunError when the folder is no run; a finished run is given back as it is.
+    Trackers that were named at its start go on without being named again. Raises RunError when the folder is no run; a
+    finished run is given back as it is.
     """
     run = RunFolder(Path(path).absolute())
     run.require(run.spec)
+    how = How(allow_local_code, reporter or Silent(), trackers)
+    check_trackers(trackers)
     if run.finished:
-        (reporter or Silent()).say(f"{run.path} has ended already")
+        how.reporter.say(f"{run.path} has ended already")
         Checkpoints(run.checkpoints).clear()
         return Run(run.path, run.read_metrics())
+    return train_plan(saved_plan(run, allow_local_code), run, how, fresh=False)
+
+
+def planned(spec: str | Path | Mapping[str, Any], seed: int | None, overrides: Iterable[str], how: How) -> Plan:
+    """The checked plan of a spec, which this machine can train and show. Raises as `train` does."""
+    catalogue = Catalogue()
+    read, folder = read_spec(spec, overrides, catalogue.specs())
+    read = read.model_copy(update={"data": absolute(read.data)})
+    if seed is not None:
+        read = read.model_copy(update={"seed": seed})
+    plan = check(read, folder, catalogue, how.allow_local_code)
+    process_state()
+    for stage in plan.stages:
+        metric_of(stage)
+        make_accelerator(stage.settings)
+    check_trackers(how.trackers)
+    return plan
+
+
+def saved_plan(run: RunFolder, allow_local_code: bool) -> Plan:
+    """The checked plan of the spec that is saved in a run."""
     spec, folder = read_spec(run.spec)
-    return _train(check(spec, folder, Catalogue(), allow_local_code), run, reporter or Silent(), fresh=False)
+    return check(spec, folder, Catalogue(), allow_local_code)
 
 
-def _train(plan: Plan, run: RunFolder, reporter: Reporter, fresh: bool) -> Run:
+def run_of(plan: Plan, output: str | Path) -> RunFolder:
+    """Where the run of a plan lies."""
+    return RunFolder(Path(output).absolute() / plan.spec.name / str(plan.spec.seed))
+
+
+def begun(run: RunFolder) -> bool:
+    """Whether there is something that training must not overwrite."""
+    return any(path.exists() for path in (run.spec, run.checkpoints, run.model))
+
+
+def train_plan(plan: Plan, run: RunFolder, how: How, fresh: bool) -> Run:
+    """Train a checked plan into its folder, from the beginning or from the last checkpoint there."""
+    reporter = how.reporter if process_state().is_main_process else Silent()
+    with records_told(reporter.say):
+        return _train(plan, run, how, reporter, fresh)
+
+
+def _train(plan: Plan, run: RunFolder, how: How, reporter: Reporter, fresh: bool) -> Run:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     began = time.monotonic()
     state = process_state()
-    if not state.is_main_process:
-        reporter = Silent()
     with state.main_process_first():
         corpus = load_corpus(plan.spec.data)
     for note in corpus.notes:
@@ -141,13 +186,18 @@ def _train(plan: Plan, run: RunFolder, reporter: Reporter, fresh: bool) -> Run:
     assets = load_assets(run.assets)
     torch.manual_seed(stable_key(plan.spec.seed, "weights"))
     assembly = build(plan, corpus.labels, assets)
+    for stage in plan.stages:
+        layer_factors(assembly, stage.settings.layer_decay)
 
     checkpoints = Checkpoints(run.checkpoints)
     history = History(run.history if state.is_main_process else None)
-    progress, saved = Progress(corpus=corpus.digest), dict[str, torch.Tensor]()
+    progress, saved = Progress(corpus=corpus.digest), Saved()
     latest = checkpoints.latest()
     if latest is None:
         initialise(assembly, corpus)
+        for path, part in assembly.parts.items():
+            for note in part.notes:
+                reporter.say(f"{path}: {note}")
     else:
         progress, saved = checkpoints.load(latest, assembly)
         _same_corpus(progress, run, corpus)
@@ -158,17 +208,32 @@ def _train(plan: Plan, run: RunFolder, reporter: Reporter, fresh: bool) -> Run:
         replace_file(run.spec, lambda beside: beside.write_text(spec_to_toml(resolved(plan)), encoding="utf-8"))
     history.cut(progress.history)
     began -= progress.seconds
-    with Interrupt() as interrupt, closing(history):
-        job = Job(plan, corpus, assets, assembly, run, checkpoints, history, reporter, interrupt, began)
-        while progress.stage < len(plan.stages):
-            train_stage(job, progress.stage, progress, saved)
-            saved = {}
-    _finish(job, state)
+    tracking = Tracking(how.trackers, run, resolved(plan), progress.total)
+    with closing(history), closing(tracking):
+        with Interrupt() as interrupt:
+            job = Job(
+                plan=plan,
+                corpus=corpus,
+                assets=assets,
+                assembly=assembly,
+                folder=run,
+                checkpoints=checkpoints,
+                history=history,
+                reporter=reporter,
+                tracking=tracking,
+                interrupt=interrupt,
+                began=began,
+                allow_local_code=how.allow_local_code,
+            )
+            while progress.stage < len(plan.stages):
+                train_stage(job, progress.stage, progress, saved)
+                saved = Saved()
+        _finish(job, progress, state)
     state.wait_for_everyone()
     return Run(run.path, run.read_metrics())
 
 
-def _finish(job: Job, state: PartialState) -> None:
+def _finish(job: Job, progress: Progress, state: PartialState) -> None:
     """Fit the decision rule on validation, score every split in full precision, write the run's results.
 
     All processes share the scoring; one of them writes.
@@ -194,8 +259,12 @@ def _finish(job: Job, state: PartialState) -> None:
         metrics[split.name] = evaluate(split.label_sets, answers.predicted, ranking)
         if plan.probabilities:
             metrics[f"{split.name}_at_0.5"] = evaluate(split.label_sets, half.decide(ranking), ranking)
+        job.tracking.final(split.name, progress.total, metrics[split.name])
+        if split is corpus.validation and (warning := told_sameness(split, answers.predicted, ranking)):
+            job.reporter.say(warning)
     metrics["documents"] = {split.name: len(split) for split in corpus.splits.values()}
     metrics["parameters"] = sum(weight.numel() for weight in job.assembly.model.parameters())
+    metrics["steps"] = progress.taken
     metrics["seconds"] = round(time.monotonic() - job.began, 1)
     if not state.is_main_process:
         return
@@ -204,15 +273,6 @@ def _finish(job: Job, state: PartialState) -> None:
     answers.save(run.predictions)
     write_json(run.metrics, metrics)
     job.checkpoints.clear()
-
-
-def _with_absolute_source(spec: Spec) -> Spec:
-    """A source that is a path from the current folder, as a path that means the same from any other."""
-    prefix = HUB_PREFIX if spec.data.source.startswith(HUB_PREFIX) else ""
-    path = Path(spec.data.source.removeprefix(prefix)).expanduser()
-    if (not prefix and spec.data.source in sample_names()) or not path.exists():
-        return spec
-    return spec.model_copy(update={"data": spec.data.model_copy(update={"source": f"{prefix}{path.absolute()}"})})
 
 
 def _same_labels(run: RunFolder, corpus: Corpus) -> None:

@@ -4,7 +4,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labelloom_standard.words import PAD, UNKNOWN, Vocabulary, WordReader, count_words, split_words, word_embedding
+from labelloom.data.splitters import splitter_key
+from labelloom_standard.words import PAD, UNKNOWN, Vocabulary, WordReader, count_words, most_frequent
 
 
 def test_words_are_lower_case_and_signs_stand_alone() -> None:

@@ -1,14 +1,15 @@
-"""The options of the bundle's components, without torch."""
+"""The options of encoders."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from labelloom.components import Component, Need, is_draw
 from labelloom.config import Config, EncoderSpec, Held, LabelModuleSpec, Signature, SpecPath, outside_needs
+from labelloom_standard.config.words import WordOptions
 
 
 class TransformerConfig(Config):
@@ -53,10 +54,9 @@ class TransformerConfig(Config):
         return self
 
 
-class BiLSTMConfig(Config):
+class BiLSTMConfig(WordOptions):
     """`standard/bilstm`."""
 
-    embedding: int = Field(256, gt=0, description="Width of a word's vector.")
     hidden: int = Field(256, gt=0, description="Width of a state in each direction; a token has both.")
     layers: int = Field(1, gt=0, description="Layers, one on the other.")
     cell: Literal["lstm", "gru"] = Field("lstm", description="The recurrent cell.")
@@ -65,11 +65,25 @@ class BiLSTMConfig(Config):
         "attention",
         description="What `document` is: the tokens weighted by a trained attention, their mean or maximum.",
     )
-    max_length: int = Field(400, gt=0, description="Words of a document that are read; the rest is cut.")
-    min_count: int = Field(
-        2, gt=0, description="How often a word must occur in the training split to get a vector of its own."
+
+
+class CNNConfig(WordOptions):
+    """`standard/cnn`."""
+
+    windows: tuple[Annotated[int, Field(gt=0)], ...] = Field(
+        (3, 4, 5), min_length=1, description="How many words in a row each group of filters reads."
     )
-    max_words: int = Field(50_000, gt=0, description="Most words that get one, the most frequent first.")
+    filters: int = Field(100, gt=0, description="Filters of each window; a token has the outputs of all.")
+    dropout: float = Field(0.5, ge=0, lt=1, description="On `document`.")
+    multichannel: bool = Field(
+        False, description="Read the vectors twice, as they started and as training has changed them."
+    )
+
+    @model_validator(mode="after")
+    def _channels_that_differ(self) -> CNNConfig:
+        if self.multichannel and (self.vectors is None or not self.train_vectors):
+            raise ValueError("multichannel = true needs vectors, and train_vectors = true: one channel stays as it is")
+        return self
 
 
 class ChainConfig(Config):
@@ -98,63 +112,3 @@ class ChainConfig(Config):
             holds=holds,
             axes={name: axes for part in parts.values() for name, axes in part.axes.items()},
         )
-
-
-class LabelTableConfig(Config):
-    """`standard/label-table`."""
-
-    width: int | None = Field(
-        None, gt=0, description="Width of a label's vector; default that of `tokens`, or else of `document`."
-    )
-    init: Literal["random", "names"] = Field(
-        "random",
-        description="How vectors start: at random, or as the mean of the encoder's tokens of the label's name.",
-    )
-
-    def signature(self, record: Component, parts: Mapping[str, Signature]) -> Signature:
-        """The encoder's tokens are needed where names or the default width come from them."""
-        if self.init == "names":
-            needs = frozenset({"tokens"})
-        else:
-            needs = frozenset({"tokens | document"}) if self.width is None else frozenset()
-        return Signature(needs=needs, gives=record.gives)
-
-
-class LabelAttentionConfig(Config):
-    """`standard/label-attention`."""
-
-    dropout: float = Field(0.0, ge=0, lt=1, description="On the label vectors that it gives.")
-
-
-class LabelQueryConfig(Config):
-    """`standard/label-query`."""
-
-    width: int | None = Field(None, gt=0, description="Width of a label's vector; default that of `tokens`.")
-    heads: int = Field(1, gt=0, description="Attention heads; the width must be a multiple.")
-    dropout: float = Field(0.0, ge=0, lt=1, description="On what the attention found, before it joins the label.")
-
-
-class LinearConfig(Config):
-    """`standard/linear`."""
-
-    dropout: float = Field(0.0, ge=0, lt=1, description="On the document vector.")
-
-
-class LabelLinearConfig(Config):
-    """`standard/label-linear`."""
-
-    weights: Literal["shared", "per-label"] = Field(
-        "shared", description="One weight vector and bias for all labels, or one of each label's own."
-    )
-    dropout: float = Field(0.0, ge=0, lt=1, description="On the label vectors.")
-
-
-class BCEConfig(Config):
-    """`standard/bce`."""
-
-    reduction: Literal["sum", "mean"] = Field(
-        "sum", description="Sum over labels and mean over documents, or mean over all labels of all documents."
-    )
-    positive_weight: float | None = Field(
-        None, gt=0, description="Factor of the loss of labels that a document carries; above 1 favours recall."
-    )

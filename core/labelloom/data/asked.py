@@ -1,0 +1,108 @@
+"""Sources in the formats that bundles read: the one that a spec names, or those that know the files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from labelloom.bundles import Catalogue, load_target
+from labelloom.data.cache import digest_of
+from labelloom.data.records import Source
+from labelloom.errors import BundleError, DataError, UnknownNameError
+from labelloom.formats import DataFormat
+from labelloom.spec.data import FORMS, DataSettings
+
+
+def named_source(path: Path, settings: DataSettings, catalogue: Catalogue) -> Source:
+    """The source that the format `settings.format` of a bundle reads in `path`.
+
+    Raises UnknownNameError for a format that no bundle has, BundleError for a broken one, and DataError when `path`
+    is not in this format or a key of `[data]` means nothing to it.
+    """
+    assert settings.format is not None
+    record = find_format(settings.format, catalogue)
+    ignored = _ignored(record, settings)
+    if ignored:
+        raise DataError(
+            f"the format {record.name} knows where its texts and labels are and does not use {', '.join(ignored)}",
+            where=", ".join(f"data.{key}" for key in ignored),
+            suggestions=[f"take {'them' if len(ignored) > 1 else 'it'} out of the spec"],
+        )
+    source = _ask(record, path, settings, catalogue)
+    if source is None:
+        files = f"; expected {' and '.join(record.files)}" if record.files else ""
+        raise DataError(f"is not in the format {record.name}{files}", where=str(path), suggestions=[_found_in(path)])
+    return source
+
+
+def find_format(name: str, catalogue: Catalogue) -> DataFormat:
+    """The record of a bundle's format. Raises as `Catalogue.format` does, and names the core's own formats too."""
+    try:
+        return catalogue.format(name)
+    except UnknownNameError as error:
+        if "/" in name:
+            raise
+        suggestions = [*error.problems[0].suggestions[:2], *FORMS]
+        message = f"no format is called {name!r}"
+        raise UnknownNameError(message, where="data.format", suggestions=suggestions) from error
+
+
+def recognised_source(path: Path, settings: DataSettings, catalogue: Catalogue) -> tuple[Source | None, list[str]]:
+    """The source of the one format that knows `path`, and what went wrong with others that were asked.
+
+    A format is asked if the names of the files tell it and the spec names no field or column that it would ignore. A
+    broken bundle is no reason not to read: what it might have known is said. Raises DataError when two formats know it.
+    """
+    names = [other.name for other in path.iterdir()] if path.is_dir() else [path.name]
+    found: list[tuple[DataFormat, Source]] = []
+    states = catalogue.states()
+    failed = [
+        f"the bundle {state.bundle.name} is broken, so its formats were not asked" for state in states if state.error
+    ]
+    for record in (record for state in states for record in state.formats):
+        if not record.told_by(names) or _ignored(record, settings):
+            continue
+        try:
+            source = _ask(record, path, settings, catalogue)
+        except BundleError as error:
+            failed.append(f"the format {record.name} was not asked: {error.problems[0].message}")
+            continue
+        if source is not None:
+            found.append((record, source))
+    if len(found) > 1:
+        both = " and ".join(record.name for record, _ in found)
+        raise DataError(
+            f"may be {both}; the spec must say which",
+            where=str(path),
+            suggestions=[f'format = "{record.name}" under [data] in the spec' for record, _ in found],
+        )
+    return (found[0][1] if found else None), failed
+
+
+def _ask(record: DataFormat, path: Path, settings: DataSettings, catalogue: Catalogue) -> Source | None:
+    """What the format's function answers. Its fingerprint then says by what it was read, and in which version."""
+    where = f"format {record.name}"
+    read = load_target(record.target, where)
+    source = read(path, settings)
+    if source is None:
+        return None
+    if not isinstance(source, Source):
+        raise BundleError(f"{record.target} answered {source!r}, not a Source or None", where=where)
+    origin = next(bundle.origin for bundle in catalogue.bundles if bundle.name == record.bundle)
+    return replace(source, fingerprint=digest_of(record.name, origin, source.fingerprint))
+
+
+def _ignored(record: DataFormat, settings: DataSettings) -> list[str]:
+    return [key for key in settings.about_fields if key not in record.settings]
+
+
+def _found_in(path: Path) -> str:
+    if path.is_file():
+        return f"the folder of {path.name}, if it is one of several files"
+    return f"another folder; this one has {_some(sorted(other.name for other in path.iterdir()))}"
+
+
+def _some(names: Iterable[str]) -> str:
+    shown = list(names)
+    return (", ".join(shown[:5]) + (", …" if len(shown) > 5 else "")) or "nothing"

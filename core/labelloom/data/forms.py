@@ -1,0 +1,121 @@
+"""The forms of files that labelloom reads by itself, and the source that such files make."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from labelloom.data.cache import digest_of, file_digest
+from labelloom.data.delimited import csv_columns, read_csv, read_tsv, tsv_columns
+from labelloom.data.fields import label_fields
+from labelloom.data.jsonl import json_fields, json_items, jsonl_items, read_json, read_jsonl
+from labelloom.data.label_files import LABELS_FILE, read_label_file
+from labelloom.data.parquet import parquet_columns, read_parquet
+from labelloom.data.records import Record, Source, SourcePart, SourceSplit
+from labelloom.errors import DataError, Problem
+from labelloom.spec.data import DataSettings
+
+
+class Form(NamedTuple):
+    """A form of files: the suffixes that tell it, what reads the records, and what reads the names of the fields."""
+
+    name: str
+    suffixes: tuple[str, ...]
+    read: Callable[[Path, DataSettings], Iterator[Record | Problem]]
+    columns: Callable[[Path, DataSettings], list[str]]
+    summary: str
+
+
+FORMS = (
+    Form(
+        "jsonl",
+        (".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz"),
+        read_jsonl,
+        lambda path, _: json_fields(jsonl_items(path)),
+        "JSON lines: one object a line",
+    ),
+    Form(
+        "json",
+        (".json", ".json.gz"),
+        read_json,
+        lambda path, _: json_fields(json_items(path)),
+        "One list of objects, or JSON lines under another name",
+    ),
+    Form("csv", (".csv", ".csv.gz"), read_csv, csv_columns, "Rows with commas between the cells, below a header"),
+    Form("tsv", (".tsv", ".tsv.gz"), read_tsv, tsv_columns, "Rows with tabs between the cells, below a header"),
+    Form("parquet", (".parquet",), read_parquet, parquet_columns, "Columns with types"),
+)
+
+
+def form_of(path: Path, named: str | None) -> Form | None:
+    """The form that `named` names, or else the one that the file's suffix tells; None where neither does."""
+    for form in FORMS:
+        if form.name == named or (named is None and path.name.lower().endswith(form.suffixes)):
+            return form
+    return None
+
+
+def stem_of(path: Path) -> str:
+    """The file's name without what tells its form."""
+    return path.name.removesuffix(".gz").rpartition(".")[0] or path.name
+
+
+def form_source(
+    name: str,
+    splits: Mapping[str, list[tuple[Path, Form]]],
+    settings: DataSettings,
+    folder: Path | None,
+    notes: Iterable[str] = (),
+) -> Source:
+    """The source that these files make, with the labels that `labels.json` in `folder` or one-hot columns name.
+
+    Raises DataError when a file cannot be read or one-hot columns differ between files.
+    """
+    contents = {split: [(form.name, file_digest(path)) for path, form in files] for split, files in splits.items()}
+    labels = folder / LABELS_FILE if folder else None
+    names: dict[str, str] | None = None
+    descriptions: dict[str, str] = {}
+    place = ""
+    if isinstance(settings.labels, list):
+        names, place = _one_hot(splits, settings)
+    elif labels and labels.is_file() and not (settings.label_names or settings.label_descriptions):
+        named = read_label_file(labels)
+        names, descriptions, place = named.names, named.descriptions, named.place
+    return Source(
+        name,
+        tuple(
+            SourceSplit(split, tuple(SourcePart(str(path), partial(form.read, path, settings)) for path, form in files))
+            for split, files in splits.items()
+        ),
+        digest_of(contents, None if names is None else list(names.items()), descriptions),
+        names,
+        place,
+        tuple(notes),
+        descriptions,
+    )
+
+
+def _one_hot(
+    splits: Mapping[str, list[tuple[Path, Form]]], settings: DataSettings
+) -> tuple[dict[str, str] | None, str]:
+    """The one-hot columns, which are the labels, and the file that has them: every file must have the same."""
+    found: dict[Path, tuple[str, ...]] = {}
+    for path, form in (each for files in splits.values() for each in files):
+        columns = label_fields(form.columns(path, settings), settings)
+        if columns:
+            found[path] = columns
+    if not found:
+        return None, ""  # reading says what is wrong
+    first, *others = found
+    for other in others:
+        odd = sorted(set(found[first]) ^ set(found[other]))
+        if odd:
+            has, lacks = (first, other) if odd[0] in found[first] else (other, first)
+            raise DataError(
+                f"{lacks.name} lacks the one-hot column {odd[0]!r} that {has.name} has",
+                where=str(lacks),
+                suggestions=["the same columns in every file", "labels with fewer columns under [data] in the spec"],
+            )
+    return {column: column for column in found[first]}, f"the columns of {first}"

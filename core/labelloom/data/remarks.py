@@ -1,0 +1,84 @@
+"""What is worth a second look in a corpus, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from labelloom.data.figures import Overview, SplitOverview
+from labelloom.spec.data import DataSettings
+from labelloom.wording import counted
+
+_SMALL = {"train": 500, "validation": 200, "test": 200}
+"""Documents below which what is learnt, chosen or measured on a split varies much with chance."""
+_WHY = {
+    "train": "what is learnt from so few varies from seed to seed; train several",
+    "validation": "checkpoint and threshold are chosen on few documents",
+    "test": "differences of a few points of micro-F1 are within chance",
+}
+_LONG_WORDS = 12
+"""Characters a word, on average, from which white space does not seem to divide words; English has about 6."""
+
+
+def remarks(told: Overview, settings: DataSettings) -> list[str]:
+    """Small splits, rare labels, labels that training never sees, and what else would mislead. Empty if all is well."""
+    return [*_sizes(told, settings), *_labels(told), *_texts(told)]
+
+
+def _sizes(told: Overview, settings: DataSettings) -> Iterator[str]:
+    train = told.splits["train"].documents
+    sizes = {name: split.documents for name, split in told.splits.items()}
+    if "test" not in sizes and settings.test:
+        sizes["test"] = round(train * settings.test)
+    if "validation" not in sizes:
+        sizes["validation"] = round(train * settings.validation)
+    sizes["train"] = train - sum(size for name, size in sizes.items() if name not in told.splits)
+    for name, size in sizes.items():
+        if size < _SMALL[name]:
+            cut = "" if name in told.splits else ", cut from train when one trains"
+            yield f"{name}: only {counted(size, 'document')}{cut}: {_WHY[name]}"
+
+
+def _labels(told: Overview) -> Iterator[str]:
+    total = len(told.labels)
+    never = int((told.frequency == 0).sum())
+    for bound, count in told.scarce.items():
+        if bound == min(told.scarce) and count - never > 0:
+            share = f"{100 * (count - never) / total:.0f} % of the labels"
+            yield f"labels: {count - never:,} with 1 to {bound - 1} training documents ({share}): too few to learn from"
+    if never:
+        yield f"labels: {never:,} with no training document: nothing can learn them"
+    everywhere = [told.labels.codes[label] for label in told.by_frequency() if _is_everywhere(told, int(label))]
+    if everywhere and total > 1:
+        yield f"labels: every training document has {', '.join(everywhere[:3])}: that tells documents apart in nothing"
+    whole = told.whole
+    if whole.most_labels == 1 and not whole.without_label:
+        yield "labels: every document has exactly one: these are classes, and only one can be right"
+    if total == 1:
+        yield "labels: there is only one: this is a yes-or-no question"
+    if whole.without_label > whole.documents / 2:
+        yield f"labels: {counted(whole.without_label, 'document')} of {whole.documents:,} have none"
+
+
+def _is_everywhere(told: Overview, label: int) -> bool:
+    return bool(told.frequency[label] == told.splits["train"].documents)
+
+
+def _texts(told: Overview) -> Iterator[str]:
+    whole = told.whole
+    if whole.words.mean and whole.characters.mean / whole.words.mean > _LONG_WORDS:
+        length = whole.characters.mean / whole.words.mean
+        yield (
+            f"texts: a word has {length:.0f} characters on average: if the language puts no space between words, count "
+            "with --splitter characters, or jieba for Chinese"
+        )
+    for split in told.splits.values():
+        yield from _repeats(split)
+
+
+def _repeats(split: SplitOverview) -> Iterator[str]:
+    if split.name == "train" and split.repeated > split.documents / 20:
+        repeat = "repeats" if split.repeated == 1 else "repeat"
+        yield (
+            f"{split.name}: {counted(split.repeated, 'document')} {repeat} the text of an earlier one, and so counts "
+            "double in training"
+        )

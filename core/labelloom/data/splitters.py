@@ -1,0 +1,148 @@
+"""Word splitters by name: how a text becomes the words that encoders and linear baselines count.
+
+Light on purpose: the options of components name splitters, and `labelloom check` reads options without heavy imports.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import unicodedata
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache
+from typing import Any, Literal
+
+from labelloom.errors import SpecError
+
+Split = Callable[[str], list[str]]
+"""A text to its words, in order. Nothing but white space is lost."""
+
+SplitterName = Literal["words", "whitespace", "characters", "jieba"]
+"""The type of an option that names a splitter."""
+
+
+@dataclass(frozen=True)
+class Splitter:
+    """One way to split texts.
+
+    description  one line for people
+    make         the function itself; raises SpecError when it needs a library that is not installed
+    version      changes whenever the words of some text do
+    """
+
+    description: str
+    make: Callable[[], Split]
+    version: Callable[[], str]
+
+
+def word_splitter(name: str, where: str = "splitter") -> Split:
+    """The splitter called `name`.
+
+    Raises SpecError, at the key `where`, with close names for one that there is not, and with the `pip install` for a
+    library that is missing.
+    """
+    return _found(name, where).make()
+
+
+def splitter_key(name: str) -> str:
+    """What a cache of words must depend on: the splitter, its version, and that of the library that does the work."""
+    return f"{name} {_found(name, 'splitter').version()}"
+
+
+def _found(name: str, where: str) -> Splitter:
+    if name not in SPLITTERS:
+        known = ", ".join(SPLITTERS)
+        close = get_close_matches(name, SPLITTERS, n=3, cutoff=0.5)
+        raise SpecError(f"no word splitter is called {name!r}; there are {known}", where=where, suggestions=close)
+    return SPLITTERS[name]
+
+
+_WORD = r"\w+(?:['’\-]\w+)*|[^\w\s]"
+
+
+def _words() -> Split:
+    pattern = re.compile(_WORD)
+    return lambda text: pattern.findall(text.lower())
+
+
+_SPACELESS = (
+    (0x0E00, 0x0EFF),  # Thai, Lao
+    (0x1000, 0x109F),  # Myanmar
+    (0x1780, 0x17FF),  # Khmer
+    (0x3005, 0x3007),  # the ideographic repeat mark and zero
+    (0x3041, 0x30FF),  # Hiragana, Katakana
+    (0x3100, 0x312F),  # Bopomofo
+    (0x31A0, 0x31BF),
+    (0x31F0, 0x31FF),
+    (0x3400, 0x4DBF),  # Han
+    (0x4E00, 0x9FFF),
+    (0xF900, 0xFAFF),
+    (0xFF66, 0xFF9F),  # half-width Katakana
+    (0x20000, 0x3FFFF),
+)
+"""The blocks of scripts that put no space between words; Hangul does."""
+
+
+@cache
+def _characters() -> Split:
+    spaceless = "".join(f"{chr(first)}-{chr(last)}" for first, last in _SPACELESS)
+    narrow = (chr(code) for first, last in _SPACELESS if last < 0x3400 for code in range(first, last + 1))
+    marks = "".join(sign for sign in narrow if unicodedata.category(sign).startswith("M"))
+    # A vowel sign or tone mark belongs to the letter before it; a letter of another script ends before the block.
+    other = rf"[^\W{spaceless}]"
+    pattern = re.compile(rf"[{spaceless}][{marks}]*|{other}+(?:['’\-]{other}+)*|[^\w\s]")
+    return lambda text: pattern.findall(text.lower())
+
+
+@cache
+def _jieba() -> Split:
+    library = _import_jieba()
+    tokenizer = library.Tokenizer()
+    # What its own `initialize` does, but for the copy that it leaves in the folder of temporary files.
+    tokenizer.FREQ, tokenizer.total = tokenizer.gen_pfdict(tokenizer.get_dict_file())
+    tokenizer.initialized = True
+    # Its dictionary has words with capitals (T恤), so lower case comes after.
+    return lambda text: [word.lower() for word in tokenizer.cut(text) if not word.isspace()]
+
+
+def _import_jieba() -> Any:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it is written for older releases of Python and setuptools
+            import jieba
+    except ImportError as error:
+        raise SpecError(
+            'splitter = "jieba" needs the library jieba, which is not installed',
+            where="splitter",
+            suggestions=['pip install "labelloom[chinese]"', 'splitter = "characters"'],
+        ) from error
+    jieba.setLogLevel(logging.WARNING)
+    return jieba
+
+
+SPLITTERS: dict[str, Splitter] = {
+    "words": Splitter(
+        "words of letters and digits, joined by apostrophes and hyphens, and single signs; in lower case",
+        _words,
+        lambda: _WORD,
+    ),
+    "whitespace": Splitter(
+        "at white space alone, case kept: for texts that are split already",
+        lambda: str.split,
+        lambda: "1",
+    ),
+    "characters": Splitter(
+        "single characters of Chinese, Japanese, Thai, Lao, Khmer and Burmese, and words of all else; in lower case",
+        _characters,
+        lambda: f"1 {unicodedata.unidata_version}",
+    ),
+    "jieba": Splitter(
+        'Chinese words, in lower case, by the library jieba (pip install "labelloom[chinese]")',
+        _jieba,
+        lambda: f"1 {_import_jieba().__version__}",
+    ),
+}
+"""Every splitter by its name."""

@@ -1,0 +1,65 @@
+"""What a bundle says about a format of data: a frozen record that names the function which reads it by string."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from labelloom.components import API
+from labelloom.errors import BundleError
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]*/[a-z0-9][a-z0-9-]*")
+_TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+
+
+@dataclass(frozen=True)
+class DataFormat:
+    """The record of one format in which data circulates.
+
+    Args:
+        name: `bundle/format`, what `data.format` says in a spec.
+        target: `module:function`. It takes the path of a file or folder (pathlib) and `DataSettings`, and answers a
+            `labelloom.data.records.Source`, or None where what it finds there is not its own.
+        files: patterns of file names that tell the format, `"reut2-*.sgm"`. A folder must hold a file for each of
+            them, alternatives stand in one: `"trn.json | trn.json.gz"`. Without any it is asked about everything.
+        settings: the keys of `[data]` about fields and columns that it uses: `{"text"}`; others are refused.
+        summary: one line for people.
+        api: the contract it was written for.
+    """
+
+    name: str
+    target: str
+    files: tuple[str, ...] = ()
+    settings: frozenset[str] = frozenset()
+    summary: str = ""
+    api: int = API
+
+    @property
+    def bundle(self) -> str:
+        """The owner: the part of the name before the slash."""
+        return self.name.partition("/")[0]
+
+    def validate_names(self) -> None:
+        """Check the name, the target and the patterns. Raises BundleError."""
+        where = f"format {self.name or '?'}"
+        if not _NAME.fullmatch(self.name):
+            example = '"mybundle/minutes"'
+            message = f"the name {self.name!r} is not bundle/format in lower case"
+        elif not _TARGET.fullmatch(self.target):
+            example = '"labelloom_mybundle.minutes:minutes"'
+            message = f"target {self.target!r} is not module:function"
+        elif isinstance(self.files, str):
+            message, example = "files is a string", f'files=("{self.files}",)'
+        else:
+            return
+        raise BundleError(message, where=where, suggestions=[example])
+
+    def told_by(self, names: Iterable[str]) -> bool:
+        """Whether files of these names are what the patterns say."""
+        there = list(names)
+        return all(
+            any(fnmatchcase(name, pattern.strip()) for pattern in each.split("|") for name in there)
+            for each in self.files
+        )

@@ -1,0 +1,1 @@
+"""Linear baselines over tf-idf features: binary relevance, classifier chains, label powerset."""

@@ -1,0 +1,62 @@
+"""`Network`: the model of a run that was trained from parts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from labelloom.bundles import Catalogue
+from labelloom.compose.build import build, use_options
+from labelloom.compose.check import check
+from labelloom.compose.model import Assembly
+from labelloom.compose.plan import Plan
+from labelloom.data.columns import Columns
+from labelloom.data.corpus import Split
+from labelloom.data.labels import LabelSpace
+from labelloom.evaluation.ranking import Ranking
+from labelloom.runs.assets import load_assets
+from labelloom.runs.folder import RunFolder
+from labelloom.runs.scoring import rank_columns, rank_split
+from labelloom.runs.weights import load_weights
+from labelloom.spec import read_spec
+
+
+class Network:
+    """A checked plan with its weights, for `label_count` = L labels."""
+
+    def __init__(self, plan: Plan, assembly: Assembly, label_count: int) -> None:
+        self.plan = plan
+        self.assembly = assembly
+        self.label_count = label_count
+
+    @property
+    def probabilities(self) -> bool:
+        """Whether its scores are probabilities."""
+        return self.plan.probabilities
+
+    def rank_texts(self, texts: Sequence[str], batch_size: int) -> Ranking:
+        """The ranking of the labels for each text."""
+        columns = Columns.from_texts(texts, self.assembly.model.encoder.reader)
+        return rank_columns(self.assembly.model, columns, self.label_count, batch_size)
+
+    def rank_split(self, split: Split, batch_size: int) -> Ranking:
+        """The same for the documents of a split, tokenised once and cached."""
+        return rank_split(self.assembly.model, split, self.label_count, batch_size)
+
+    def to(self, device: str | torch.device) -> None:
+        """Move its weights."""
+        self.assembly.to(device)
+
+
+def load_network(folder: RunFolder, labels: LabelSpace, allow_local_code: bool, device: str | None) -> Network:
+    """The network of a finished run on `device`, by default a GPU if there is one. Raises as `load` does."""
+    spec, base = read_spec(folder.spec)
+    plan = check(spec, base, Catalogue(), allow_local_code)
+    assembly = build(plan, labels, load_assets(folder.assets))
+    load_weights(assembly, folder.model)
+    use_options(assembly, None, plan)
+    assembly.eval()
+    network = Network(plan, assembly, len(labels))
+    network.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    return network

@@ -1,0 +1,82 @@
+"""`train_baseline`: linear classifiers over tf-idf, as a run beside those of networks."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+from labelloom.data.corpus import load_corpus
+from labelloom.data.places import absolute
+from labelloom.errors import RunError
+from labelloom.evaluation.decision import fit_decision
+from labelloom.evaluation.metrics import evaluate
+from labelloom.linear.model import rank, save_linear
+from labelloom.linear.search import search
+from labelloom.runs.classifier import answers_on
+from labelloom.runs.folder import Run, RunFolder, write_json
+from labelloom.spec.baseline import BaselineSpec
+from labelloom.training.progress import Reporter, Silent
+
+
+def train_baseline(spec: BaselineSpec, *, output: str | Path = "runs", reporter: Reporter | None = None) -> Run:
+    """Fit what `spec` asks for on train, choose on validation, score validation and test; the run is written whole.
+
+    Raises DataError as training does, RunError when the run's folder is there already or scikit-learn is missing.
+    """
+    reporter = reporter or Silent()
+    run = RunFolder(Path(output).absolute() / spec.name / str(spec.seed))
+    if run.path.exists():
+        raise RunError(
+            "this run is there already, and runs are never overwritten",
+            where=str(run.path),
+            suggestions=[f"labelloom evaluate {run.path}", "--seed, --output or --set name=... for a new one"],
+        )
+    began = time.monotonic()
+    spec = spec.model_copy(update={"data": absolute(spec.data)})
+    corpus = load_corpus(spec.data)
+    for note in corpus.notes:
+        reporter.say(note)
+    found = search(spec.baseline, spec.decision, corpus, spec.seed, reporter.say)
+    model, truth = found.model, corpus.validation.label_sets
+    decision = fit_decision(spec.decision, found.on_validation, truth, probabilities=model.probabilities)
+    choice = found.choice
+    metrics: dict[str, Any] = {
+        "decision": decision.describe(),
+        "seed": spec.seed,
+        "baseline": {
+            "ngrams": choice.ngrams,
+            "class_weight": choice.class_weight,
+            "c": choice.c,
+            "choice": str(choice),
+        },
+    }
+    for split in filter(None, (corpus.validation, corpus.test)):
+        ranking, own = rank(model.method, model.matrix(split), len(corpus.labels))
+        answers = answers_on(split, ranking, decision, corpus.labels)
+        metrics[split.name] = evaluate(split.label_sets, answers.predicted, ranking)
+        metrics[f"{split.name}_own"] = evaluate(split.label_sets, own, ranking)
+    metrics["documents"] = {split.name: len(split) for split in corpus.splits.values()}
+    metrics["parameters"] = int(model.method.bank.weights.nnz + len(model.method.bank.intercepts))
+    metrics["seconds"] = round(time.monotonic() - began, 1)
+
+    # Beside and renamed: a crash leaves no half of a run.
+    beside = RunFolder(run.path.with_name(run.path.name + ".partial"))
+    shutil.rmtree(beside.path, ignore_errors=True)
+    beside.assets.mkdir(parents=True)
+    beside.spec.write_text(baseline_to_toml(spec), encoding="utf-8")
+    beside.labels.write_text(corpus.labels.to_json(), encoding="utf-8")
+    beside.decision.write_text(decision.to_json(), encoding="utf-8")
+    save_linear(model, beside.model, beside.assets)
+    answers.save(beside.predictions)
+    write_json(beside.metrics, metrics)
+    beside.path.rename(run.path)
+    return Run(run.path, metrics)
+
+
+def baseline_to_toml(spec: BaselineSpec) -> str:
+    """The spec of a baseline as TOML; reading it gives an equal one."""
+    import tomli_w
+
+    return tomli_w.dumps(spec.model_dump(mode="json", exclude_none=True))

@@ -1,0 +1,94 @@
+"""A time budget: how much of a stage is done, by its steps or by the clock, whichever is ahead."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import torch
+from accelerate import Accelerator
+
+
+@dataclass
+class Clock:
+    """What the budget remembers of a stage; it is saved with the checkpoints.
+
+    `began` is when the stage began, in seconds of the run; `validation` is what its longest validation took, its
+    checkpoint included, 0 before the first; `share` is the largest share of the stage that was found done.
+    """
+
+    began: float = 0.0
+    validation: float = 0.0
+    share: float = 0.0
+
+
+class Budget:
+    """The time of one stage.
+
+    What is left of the run's time when a stage begins is cut in proportion to the planned steps of this stage and of
+    those that follow. A stage's last validation comes out of its own time, and the final scoring of all splits, in
+    full precision, out of the whole. Both are estimated: before the first validation as a forward pass that costs a
+    third of a step, afterwards as long as the longest validation took.
+
+    Args:
+        seconds: of the whole run, from its beginning to its scores.
+        run_began: the monotonic time at which the run would have begun, had it never been interrupted.
+        clock: the stage's, in which the budget keeps what a resumed run must know.
+        part: the planned steps of this stage divided by those of this stage and all that follow.
+        batches: batches of the validation split, and of all splits that are scored at the end.
+        slowdown: how much longer a batch takes in full precision than in that of training.
+        accelerator: knows the other processes; the first one's clock counts for all.
+    """
+
+    def __init__(
+        self,
+        seconds: float,
+        run_began: float,
+        clock: Clock,
+        part: float,
+        batches: tuple[int, int],
+        slowdown: float,
+        accelerator: Accelerator,
+    ) -> None:
+        self.seconds = seconds
+        self.run_began = run_began
+        self.clock = clock
+        self.part = part
+        self.batches = batches
+        self.slowdown = slowdown
+        self.accelerator = accelerator
+        self._steps, self._stepping = 0, 0.0
+
+    def begin(self) -> None:
+        """The stage begins now."""
+        self.clock.began, self.clock.validation, self.clock.share = self._now(), 0.0, 0.0
+
+    def stepped(self, seconds: float) -> None:
+        """A step took so long."""
+        self._steps, self._stepping = self._steps + 1, self._stepping + seconds
+
+    def validated(self, seconds: float) -> None:
+        """A validation with its checkpoint took so long."""
+        self.clock.validation = max(self.clock.validation, seconds)
+
+    def share(self, step: int, steps: int) -> float:
+        """The share of the stage that is done after `step` of `steps`, from 0 to 1; it never falls."""
+        one_step = self._stepping / max(1, self._steps)
+        validation = self.clock.validation or self.batches[0] * one_step / 3
+        scoring = validation * self.slowdown * self.batches[1] / self.batches[0]
+        allowed = (self.seconds - scoring - self.clock.began) * self.part - validation - one_step
+        used = self._now() - self.clock.began
+        timed = min(1.0, used / allowed) if allowed > 0 else 1.0
+        self.clock.share = self._of_first(max(self.clock.share, timed, step / steps))
+        return self.clock.share
+
+    def _now(self) -> float:
+        return time.monotonic() - self.run_began
+
+    def _of_first(self, value: float) -> float:
+        """The first process's value, in all of them: their schedules and their ends must be the same."""
+        if self.accelerator.num_processes == 1:
+            return value
+        own = value if self.accelerator.is_main_process else 0.0
+        shared = torch.tensor(own, dtype=torch.float32, device=self.accelerator.device)
+        return float(self.accelerator.reduce(shared, "sum"))

@@ -1,0 +1,142 @@
+"""Several seeds of one spec: a run each, and what they say together."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from labelloom.compose.plan import Plan
+from labelloom.compose.resolved import resolved
+from labelloom.errors import Problem, RunError
+from labelloom.runs.folder import Run, RunFolder, write_json
+from labelloom.spec.describe import leaves
+from labelloom.training.processes import process_state
+from labelloom.training.progress import Reporter, Silent
+from labelloom.training.train import How, begun, planned, resume, run_of, saved_plan, train_plan
+from labelloom.training.trackers import Tracker
+
+_SHOWN = 5
+"""Differing keys that a message lists."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """The finished runs of several seeds, and their summary as it lies in `path`."""
+
+    runs: list[Run]
+    path: Path
+    summary: dict[str, Any]
+
+
+def train_seeds(
+    spec: str | Path | Mapping[str, Any],
+    seeds: Sequence[int],
+    *,
+    output: str | Path = "runs",
+    overrides: Iterable[str] = (),
+    go_on: bool = False,
+    allow_local_code: bool = False,
+    reporter: Reporter | None = None,
+    trackers: Sequence[Tracker] = (),
+) -> Series:
+    """Train a spec with each of `seeds` and write mean and spread of their metrics to `<output>/<name>/summary.json`.
+
+    Args:
+        spec, output, overrides, allow_local_code, reporter, trackers: as for `train`.
+        seeds: at least two different ones.
+        go_on: take over the runs that have ended, go on with those that have not, and train the rest; without it a run
+            that is there is an error.
+
+    Raises:
+        RunError: before anything trains, when runs are there already, or were made from another spec.
+        ValueError: for fewer than two seeds.
+        All that `train` raises; what has ended until then is kept.
+    """
+    if len(set(seeds)) < 2:
+        raise ValueError("a series has at least two different seeds; train() is for one")
+    planned_runs = PlannedRuns(
+        spec, seeds, output, tuple(overrides), go_on, How(allow_local_code, reporter or Silent(), trackers)
+    )
+    runs = list(planned_runs.train("go_on=True"))
+    return Series(runs, *write_summary(runs))
+
+
+@dataclass(frozen=True)
+class PlannedRuns:
+    """The runs of a series that are yet to be made."""
+
+    spec: str | Path | Mapping[str, Any]
+    seeds: Sequence[int | None]
+    output: str | Path
+    overrides: Sequence[str]
+    go_on: bool
+    how: How
+
+    def train(self, again: str) -> Iterator[Run]:
+        """One run after the other; all folders are looked at before the first. `again` says how to go on."""
+        plans = [planned(self.spec, seed, self.overrides, self.how) for seed in dict.fromkeys(self.seeds)]
+        runs = [run_of(plan, self.output) for plan in plans]
+        self._refuse(plans, runs, again)
+        process_state().wait_for_everyone()
+        for place, (plan, run) in enumerate(zip(plans, runs, strict=True), start=1):
+            if len(runs) > 1:
+                self.how.reporter.say(f"seed {plan.spec.seed} ({place} of {len(runs)})")
+            if run.spec.is_file():
+                how = self.how
+                yield resume(
+                    run.path, allow_local_code=how.allow_local_code, reporter=how.reporter, trackers=how.trackers
+                )
+            else:
+                yield train_plan(plan, run, self.how, fresh=True)
+
+    def _refuse(self, plans: Sequence[Plan], runs: Sequence[RunFolder], again: str) -> None:
+        problems: list[Problem] = []
+        for plan, run in zip(plans, runs, strict=True):
+            if begun(run) and not self.go_on:
+                state = "has ended" if run.finished else "has begun"
+                problems.append(Problem(str(run.path), f"this run {state} already, and runs are never overwritten"))
+            elif run.spec.is_file() and (differing := _differences(plan, saved_plan(run, self.how.allow_local_code))):
+                problems.append(
+                    Problem(str(run.path), f"this run was made from another spec, which differs in {differing}")
+                )
+        if problems:
+            last = problems[-1]
+            new = "--output or --set name=... for new runs"
+            problems[-1] = Problem(last.where, last.message, (new,) if self.go_on else (again, new))
+            raise RunError.from_problems(problems)
+
+
+def write_summary(runs: Sequence[Run]) -> tuple[Path, dict[str, Any]]:
+    """Write `summary.json` above the runs: the seeds, and of each metric mean, standard deviation (of a sample), values.
+
+    Gives its path and what it says. Of several processes one writes.
+    """
+    groups = [name for name, group in runs[0].metrics.items() if name.startswith(("validation", "test"))]
+    summary: dict[str, Any] = {
+        "name": runs[0].path.parent.name,
+        "seeds": [run.metrics["seed"] for run in runs],
+        **{name: _spread([run.metrics[name] for run in runs]) for name in groups},
+    }
+    path = runs[0].path.parent / "summary.json"
+    if process_state().is_main_process:
+        write_json(path, summary)
+    return path, summary
+
+
+def _spread(groups: Sequence[Mapping[str, float]]) -> dict[str, dict[str, Any]]:
+    values = {metric: [group[metric] for group in groups] for metric in groups[0]}
+    return {
+        metric: {"mean": statistics.mean(each), "deviation": statistics.stdev(each), "values": each}
+        for metric, each in values.items()
+    }
+
+
+def _differences(plan: Plan, saved: Plan) -> str:
+    """The keys in which two specs differ, all options written out; empty where they are one."""
+    ours, theirs = (dict(leaves(resolved(each).model_dump())) for each in (plan, saved))
+    keys = [key for key in {**ours, **theirs} if ours.get(key) != theirs.get(key)]
+    more = f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else ""
+    return ", ".join(keys[:_SHOWN]) + more

@@ -1,0 +1,24 @@
+"""The options of the bundle's components, without torch."""
+
+from labelloom_standard.config.encoders import BiLSTMConfig, ChainConfig, CNNConfig, TransformerConfig
+from labelloom_standard.config.label_modules import LabelAttentionConfig, LabelQueryConfig, LabelTableConfig
+from labelloom_standard.config.losses import AsymmetricConfig, BCEConfig, FocalConfig, SoftmaxConfig
+from labelloom_standard.config.predictors import LabelLinearConfig, LinearConfig
+from labelloom_standard.config.words import WordOptions
+
+__all__ = [
+    "AsymmetricConfig",
+    "BCEConfig",
+    "BiLSTMConfig",
+    "CNNConfig",
+    "ChainConfig",
+    "FocalConfig",
+    "LabelAttentionConfig",
+    "LabelLinearConfig",
+    "LabelQueryConfig",
+    "LabelTableConfig",
+    "LinearConfig",
+    "SoftmaxConfig",
+    "TransformerConfig",
+    "WordOptions",
+]

@@ -1,0 +1,165 @@
+"""A baseline as a run: scored, saved, loaded, and blind to the test split."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import labelloom
+import labelloom.evaluation.predictions
+import labelloom.training.progress
+from labelloom.data.corpus import load_corpus
+from labelloom.errors import RunError
+from labelloom.linear import library
+from labelloom.runs.folder import RunFolder
+from labelloom.spec.baseline import BaselineSettings, BaselineSpec
+from labelloom.spec.data import DataSettings
+from labelloom.training.baseline import train_baseline
+
+from .conftest import Write
+
+
+def spec_of(source: Path, **settings: object) -> BaselineSpec:
+    small = {"ngrams": (1,), "class_weights": ("balanced",), "c": (1.0,), **settings}
+    return BaselineSpec(name="base", data=DataSettings(source=str(source)), baseline=BaselineSettings(**small))
+
+
+@pytest.mark.parametrize("classifier", ["svm", "logistic"])
+@pytest.mark.parametrize("method", ["br", "cc", "lp"])
+def test_a_loaded_run_scores_as_it_was_scored(write: Write, tmp_path: Path, method: str, classifier: str) -> None:
+    run = train_baseline(spec_of(write(), method=method, classifier=classifier), output=tmp_path / "runs")
+
+    loaded = labelloom.load(run.path)
+
+    corpus = load_corpus(loaded.data)
+    assert corpus.test is not None
+    answers = loaded.predictions(corpus.test)
+    saved = labelloom.evaluation.predictions.Predictions.load(RunFolder(run.path).predictions)
+    np.testing.assert_array_equal(answers.ranking.labels, saved.ranking.labels)
+    np.testing.assert_array_equal(answers.ranking.scores, saved.ranking.scores)
+    np.testing.assert_array_equal(answers.predicted.values, saved.predicted.values)
+    assert loaded.evaluate(corpus.test)["micro_f1"] == run.scores["micro_f1"] > 0.7
+    assert loaded.probabilities == (classifier == "logistic")
+    texts = [corpus.test.texts[0], "whiskers purr cat"]
+    assert [label.label for label in loaded.predict(texts, top_k=2)[1]] == ["always", "cats"]
+
+
+def test_the_test_split_decides_nothing(write: Write, tmp_path: Path) -> None:
+    several = {"ngrams": (1, 2), "class_weights": ("none", "balanced"), "c": (0.25, 1.0, 4.0)}
+    runs = [
+        train_baseline(spec_of(write(name, poisoned), **several), output=tmp_path / name)
+        for name, poisoned in (("clean", False), ("poisoned", True))
+    ]
+
+    clean, poisoned = (RunFolder(run.path) for run in runs)
+    assert clean.decision.read_text() == poisoned.decision.read_text()
+    assert clean.model.read_bytes() == poisoned.model.read_bytes()
+    assert runs[0].metrics["baseline"] == runs[1].metrics["baseline"]
+    assert runs[0].metrics["validation"] == runs[1].metrics["validation"]
+    assert runs[0].scores["micro_f1"] > runs[1].scores["micro_f1"] + 0.1
+
+
+def test_the_best_value_on_validation_is_kept(write: Write, tmp_path: Path) -> None:
+    said: list[str] = []
+
+    class Reporter(labelloom.training.progress.Silent):
+        def say(self, text: str) -> None:
+            said.append(text)
+
+    run = train_baseline(
+        spec_of(write(), c=(0.001, 0.3, 30.0), ngrams=(1, 2)), output=tmp_path / "runs", reporter=Reporter()
+    )
+
+    tried = {line.rpartition(": ")[0]: float(line.split()[-3]) for line in said if "micro-F1" in line}
+    assert len(tried) == 4  # both lengths with the middle C, then the two other C with the better length
+    assert tried[run.metrics["baseline"]["choice"]] == max(tried.values())
+    assert run.metrics["validation"]["micro_f1"] == pytest.approx(max(tried.values()), abs=1e-4)
+
+
+def test_own_answers_need_no_validation(write: Write, tmp_path: Path) -> None:
+    run = train_baseline(spec_of(write(), classifier="logistic"), output=tmp_path / "runs")
+
+    loaded = labelloom.load(run.path)
+    test = load_corpus(loaded.data).test
+    assert test is not None
+    dense = loaded.model.rank_split(test, 32).to_dense()
+    truth = test.label_sets.to_dense()
+    expected = 2 * ((dense > 0.5) & truth).sum() / ((dense > 0.5).sum() + truth.sum())
+    assert run.metrics["test_own"]["micro_f1"] == pytest.approx(expected)
+
+
+def test_a_run_is_never_overwritten_and_never_half_there(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = spec_of(write())
+    with monkeypatch.context() as patch:
+        patch.setattr("labelloom.training.baseline.write_json", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+        with pytest.raises(OSError, match="disk full"):
+            train_baseline(spec, output=tmp_path / "runs")
+    assert not (tmp_path / "runs/base/0").exists()
+
+    run = train_baseline(spec, output=tmp_path / "runs")
+    with pytest.raises(RunError) as told:
+        train_baseline(spec, output=tmp_path / "runs")
+
+    assert str(told.value).splitlines() == [
+        f"{run.path}: this run is there already, and runs are never overwritten",
+        f"    try: labelloom evaluate {run.path}",
+        "    try: --seed, --output or --set name=... for a new one",
+    ]
+
+
+def test_only_safe_files(write: Write, tmp_path: Path) -> None:
+    run = train_baseline(spec_of(write()), output=tmp_path / "runs")
+
+    found = {str(path.relative_to(run.path)) for path in run.path.rglob("*") if path.is_file()}
+    assert found == {
+        "assets/features.json",
+        "decision.json",
+        "labels.json",
+        "metrics.json",
+        "model.safetensors",
+        "predictions.parquet",
+        "spec.toml",
+    }
+
+
+def test_a_damaged_run_is_refused(write: Write, tmp_path: Path) -> None:
+    run = train_baseline(spec_of(write()), output=tmp_path / "runs")
+    features = run.path / "assets/features.json"
+    features.write_text(json.dumps({"terms": []}))
+
+    with pytest.raises(RunError, match="the baseline cannot be loaded: KeyError"):
+        labelloom.load(run.path)
+
+
+def test_labels_texts_without_torch(write: Write, tmp_path: Path) -> None:
+    run = train_baseline(spec_of(write()), output=tmp_path / "runs")
+
+    code = (
+        f"import sys, labelloom; print(labelloom.load({str(run.path)!r}).predict(['dog bark'])[0][0].label);"
+        "print([name for name in ('torch', 'transformers', 'datasets', 'accelerate') if name in sys.modules])"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+    assert answer.splitlines() == ["always", "[]"]
+
+
+def test_without_scikit_learn(write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> None:
+        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+    monkeypatch.setattr(library, "import_module", missing)
+    with pytest.raises(RunError) as told:
+        train_baseline(spec_of(write()), output=tmp_path / "runs")
+
+    assert str(told.value).splitlines() == [
+        "linear baselines need scikit-learn, which is not installed",
+        '    try: pip install "labelloom[baseline]"',
+    ]
+    assert not (tmp_path / "runs").exists()
