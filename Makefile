@@ -18,9 +18,9 @@ install: .venv/installed
 
 quickstart: install
 	rm -rf $(RUN)
+	$(BIN)/labelloom baseline arxiv-mini --output $(RUN)
 	$(BIN)/labelloom train standard/minilm --output $(RUN)
-	@printf '\nThree new abstracts, and the labels that the model gives them:\n\n'
-	@$(BIN)/python docs/quickstart.py $(RUN)/minilm/0
+	@$(BIN)/python docs/quickstart.py $(RUN)/minilm/0 $(RUN)/arxiv-mini-br-svm/0
 
 test: install lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal

@@ -27,6 +27,7 @@ from labelloom.components import KINDS, Component
 from labelloom.config import held_kinds
 from labelloom.evaluation.metrics import METRICS, METRICS_AT_K, Metric
 from labelloom.spec import BranchSpec, ModelSpec, Spec, StageSpec, TaskSpec, TrainingSettings
+from labelloom.spec.baseline import BaselineSettings
 from labelloom.spec.data import DataSettings
 from labelloom.spec.decision import DecisionSettings
 from labelloom.spec.describe import type_text
@@ -239,6 +240,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "training": _keys(TrainingSettings),
     "stages": _keys(StageSpec),
     "decision": _keys(DecisionSettings),
+    "baseline": _keys(BaselineSettings),
     "metrics": metrics,
     "components": components,
 }

@@ -39,7 +39,9 @@ if TYPE_CHECKING:
         Task,
     )
     from labelloom.runs.classifier import Classifier, LabelScore, load
-    from labelloom.training.train import Run, resume, train
+    from labelloom.runs.folder import Run
+    from labelloom.training.baseline import train_baseline
+    from labelloom.training.train import resume, train
 
 __version__ = "0.1.0"
 
@@ -49,9 +51,10 @@ _HEAVY = {
     "Classifier": "labelloom.runs.classifier",
     "LabelScore": "labelloom.runs.classifier",
     "load": "labelloom.runs.classifier",
-    "Run": "labelloom.training.train",
+    "Run": "labelloom.runs.folder",
     "resume": "labelloom.training.train",
     "train": "labelloom.training.train",
+    "train_baseline": "labelloom.training.baseline",
     "Corpus": "labelloom.data.corpus",
     "load_corpus": "labelloom.data.corpus",
     **dict.fromkeys(
@@ -92,6 +95,7 @@ __all__ = [
     "load_corpus",
     "resume",
     "train",
+    "train_baseline",
 ]
 
 

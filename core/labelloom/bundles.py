@@ -28,8 +28,9 @@ import pluggy
 from labelloom import hookspecs
 from labelloom.components import API, Component, Kind
 from labelloom.errors import BundleError, LabelloomError, Problem, UnknownNameError
-from labelloom.formats import DataFormat
+from labelloom.formats import FORMS, DataFormat
 from labelloom.hookspecs import GROUP
+from labelloom.wording import with_article
 
 
 @dataclass(frozen=True)
@@ -129,23 +130,23 @@ class Catalogue:
         self.bundles = find_bundles(path)
         self._loaded: dict[str, _Records] = {}
 
-    def component(self, name: str) -> Component:
-        """The record of `bundle/component`.
+    def component(self, name: str, kind: Kind | None = None) -> Component:
+        """The record of `bundle/component`, of whatever kind it is.
 
         Raises:
-            UnknownNameError: no installed bundle has it; with up to three close names.
+            UnknownNameError: no installed bundle has it; with up to three close names, first those of `kind`.
             BundleError: its bundle is broken, claimed twice, or written for another API number.
         """
         bundle_name = name.partition("/")[0]
         if "/" not in name or not any(bundle.name == bundle_name for bundle in self.bundles):
-            raise self._unknown(name, "component")
+            raise self._unknown(name, "component", kind)
         components = self.load(bundle_name)
         if name not in components:
-            raise self._unknown(name, "component")
+            raise self._unknown(name, "component", kind)
         return components[name]
 
     def format(self, name: str) -> DataFormat:
-        """The record of the format `bundle/format`. Raises as `component` does."""
+        """The record of the format `bundle/format`, which is none of the core's own. Raises as `component` does."""
         bundle_name = name.partition("/")[0]
         if "/" in name and any(bundle.name == bundle_name for bundle in self.bundles):
             found = self._load(bundle_name).formats.get(name)
@@ -206,14 +207,22 @@ class Catalogue:
                     found.setdefault(f"{bundle.name}/{file.stem}", file)
         return found
 
-    def _unknown(self, name: str, what: Literal["component", "format"]) -> UnknownNameError:
+    def close_to(self, name: str, kind: Kind | None) -> list[str]:
+        """Components that `name` may mean, those of `kind` first; with a kind, others are told as what they are."""
+        wanted = {component.name: component for component in self.components() if kind in (None, component.kind)}
+        others = {component.name: component for component in self.components() if component.name not in wanted}
+        close = _close_names(name, sorted(wanted))
+        told = (others[other] for other in _close_names(name, sorted(others)) if other != name)
+        return [*close, *(f"{other.name}, but that is {with_article(other.kind)}" for other in told)]
+
+    def _unknown(self, name: str, what: Literal["component", "format"], kind: Kind | None = None) -> UnknownNameError:
         # pydantic, which the registry is read with, would double the time of a listing, which never comes here.
         from labelloom.registry import read_registry
 
         installed = sorted({bundle.name for bundle in self.bundles})
         installs = read_registry().installs(name, installed)
-        known = self.components() if what == "component" else self.formats()
-        close = _close_names(name, sorted({record.name for record in known}))
+        formats = sorted({record.name for record in self.formats()}) if what == "format" else []
+        close = _close_names(name, formats) if formats else self.close_to(name, kind)
         return UnknownNameError(
             f"no installed {what} is called {name!r} (installed bundles: {', '.join(installed) or 'none'})",
             where=name,
@@ -228,7 +237,8 @@ def _close_names(name: str, known: list[str]) -> list[str]:
     own = {other.rpartition("/")[2]: other for other in known if other.startswith(f"{bundle}/")}
     close = [own[other] for other in get_close_matches(short, own, n=3, cutoff=0.5)]
     close += [other for other in known if other.rpartition("/")[2] == short]
-    close += get_close_matches(name, known, n=3, cutoff=0.8)
+    # Names of one bundle start alike, so only others are compared as wholes.
+    close += get_close_matches(name, [other for other in known if other not in own.values()], n=3, cutoff=0.8)
     return list(dict.fromkeys(close))
 
 

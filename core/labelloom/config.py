@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
 
 from labelloom.components import Kind, Need
 
@@ -25,9 +25,48 @@ class Config(BaseModel):
     where `parts` maps the path of each held part ("encoder", "label_modules.0") to its own signature. Without it, the
     record's own needs and gives hold. Values that cannot work for a label set are the part's own to refuse, in its
     constructor: ValueError with the arithmetic.
+
+    TOML has no null. An option that may be None and is something else by default takes the word "none" for it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _none_is_a_word(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        words = none_words(cls)
+        return {name: None if value == NONE and name in words else value for name, value in values.items()}
+
+
+NONE = "none"
+"""How a spec writes that an option is None, where that is not the default."""
+
+
+def none_words(config: type[BaseModel]) -> frozenset[str]:
+    """The options for which a spec may write "none": those that may be None and are something else by default."""
+    if not issubclass(config, Config):
+        return frozenset()
+    return frozenset(
+        name
+        for name, info in config.model_fields.items()
+        if info.default is not None and type(None) in get_args(info.annotation) and NONE not in _words(info.annotation)
+    )
+
+
+def _words(annotation: Any) -> set[Any]:
+    """The values of every `Literal` in a type."""
+    if get_origin(annotation) is Literal:
+        return set(get_args(annotation))
+    return {word for argument in get_args(annotation) for word in _words(argument)}
+
+
+def written_out(config: BaseModel) -> dict[str, Any]:
+    """Every option of a component, defaults too, as values that JSON and TOML can hold."""
+    words = none_words(type(config))
+    dumped = config.model_dump(mode="json")
+    return {name: NONE if value is None and name in words else value for name, value in dumped.items()}
 
 
 class PartSpec(BaseModel):

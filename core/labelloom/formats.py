@@ -1,4 +1,7 @@
-"""What a bundle says about a format of data: a frozen record that names the function which reads it by string."""
+"""The formats of data: the core's own, and what a bundle says about one of its.
+
+A bundle's is a frozen record that names the function which reads it by string.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,15 @@ from fnmatch import fnmatchcase
 
 from labelloom.components import API
 from labelloom.errors import BundleError
+
+FORMS = {
+    "jsonl": ((".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz"), "JSON lines: one object a line"),
+    "json": ((".json", ".json.gz"), "One list of objects, or JSON lines under another name"),
+    "csv": ((".csv", ".csv.gz"), "Rows with commas between the cells, below a header"),
+    "tsv": ((".tsv", ".tsv.gz"), "Rows with tabs between the cells, below a header"),
+    "parquet": ((".parquet",), "Columns with types"),
+}
+"""The formats that labelloom reads by itself, documents with named fields or columns: suffixes and a summary."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*/[a-z0-9][a-z0-9-]*")
 _TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")

@@ -104,25 +104,25 @@ def test_the_file_is_the_one_at_the_root_of_the_checkout():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ("distribution = 'Labelloom_Weave'", "bundles.weave.distribution: string should match pattern"),
-        ("summary = ''", "bundles.weave.summary: string should have at least 1 character, not ''"),
+        ("distribution = 'Labelloom_Weave'", "bundles.weave.distribution: must match ^"),
+        ("summary = ''", "bundles.weave.summary: must not be empty"),
         ("components = 3", "bundles.weave.components: must be a list, not 3"),
         ("distributon = 'x'", "bundles.weave.distributon: unknown key 'distributon'\n    try: distribution"),
         ("components = ['knot/x']", "'knot/x' of the bundle 'weave' must start with 'weave/'"),
         ("specs = ['x']", "'x' of the bundle 'weave' must start with 'weave/'"),
-        ("api = 0", "bundles.weave.api: input should be greater than or equal to 1, not 0"),
+        ("api = 0", "bundles.weave.api: must be at least 1, not 0"),
         ("paper = {title = 't'}", "bundles.weave.paper.authors: missing: this key is required"),
         (
             "paper = {title = 't', authors = ['a'], venue = 'v', year = 2020, link = 'x'}",
-            "bundles.weave.paper.link: string should match pattern",
+            "bundles.weave.paper.link: must match ^",
         ),
         (
             "paper = {title = 't', authors = ['a'], venue = 'v', year = 2020, bibtex = 'x'}",
-            "bundles.weave.paper.bibtex: string should match pattern",
+            "bundles.weave.paper.bibtex: must match ^",
         ),
         (
             "tables = [{title = 'Table 1', data = 'AAPD', scores = {all = {micro_f1 = 'high'}}}]",
-            "bundles.weave.tables.0.scores.all.micro_f1: input should be a valid number",
+            "bundles.weave.tables.0.scores.all.micro_f1: must be a number",
         ),
     ],
 )

@@ -102,6 +102,8 @@ def test_a_fitting_spec_is_told_as_a_tree_and_by_stage(labelloom_: Callable[...,
         "answers",
         "scores probabilities",
         "labels the 3 best of each document; at least one a document",
+        "",
+        "note: data.source: there is no file, folder or sample 'nowhere' yet, which training reads",
     ]
 
 
@@ -129,7 +131,27 @@ def test_scores_that_only_rank_are_told(labelloom_: Callable[..., Result], corpu
 
 
 def test_json_of_a_fitting_spec(answer: Callable[..., Any], spec: Path) -> None:
-    assert answer("check", spec, "--json") == {"ok": True, "errors": []}
+    note = "note: data.source: there is no file, folder or sample 'nowhere' yet, which training reads"
+    assert answer("check", spec, "--json") == {"ok": True, "errors": [], "notes": [note]}
+
+
+@pytest.mark.parametrize(
+    ("source", "notes"),
+    [
+        ("arxiv-mini", []),
+        ("here.jsonl", []),
+        ("hf:./here.jsonl", []),
+        ("./gone.jsonl", ["there is no file, folder or sample 'gone.jsonl' yet, which training reads"]),
+        ("hf:./gone", ["there is no file, folder or sample 'hf:./gone' yet, which training reads"]),
+        ("hf:a/b", ["whether there is 'hf:a/b' was not asked; `labelloom data hf:a/b` reads it"]),
+    ],
+)
+def test_a_source_that_is_not_there_is_noted(
+    answer: Callable[..., Any], folder: Path, source: str, notes: list[str]
+) -> None:
+    (folder / "here.jsonl").write_text("")
+    told = answer("check", "tiny/words", "--set", f"data.source={source}", "--json")
+    assert told["notes"] == [f"note: data.source: {note}" for note in notes]
 
 
 def test_all_problems_are_told_at_once(labelloom_: Callable[..., Result]) -> None:
@@ -152,6 +174,42 @@ def test_all_problems_are_told_at_once(labelloom_: Callable[..., Result]) -> Non
         "suggestions": ["width"],
     }
     assert [error["where"] for error in told["errors"]] == ["model.encoder.widht", "tasks.0.use"]
+
+
+def test_keys_values_and_components_are_told_together(labelloom_: Callable[..., Result], folder: Path) -> None:
+    (folder / "wrong.toml").write_text(
+        """
+        nmae = "x"
+        name = "x"
+        data = { source = "arxiv-mini" }
+        training = { epochs = "many" }
+
+        [model]
+        encoder = { use = "tiny/outer", encoder = { use = "tiny/bagg" } }
+        branches = [
+            { name = "one", label_modules = [{ use = "tiny/attention", x = 1 }], predictor = { use = "tiny/linear" } },
+        ]
+
+        [[stages]]
+        name = "only"
+        tasks = [{ use = "tiny/bce", weight = -1, sclae = 2 }, { use = 3 }, 4]
+        samplers = [{ use = "tiny/bce" }]
+        """
+    )
+    result = labelloom_("check", "wrong.toml")
+    assert result.exit_code == 1
+    assert [line for line in result.stderr.splitlines() if "    try: " not in line] == [
+        "training.epochs: must be a number, not 'many'",
+        "stages.0.tasks.0.weight: must be at least 0, not -1",
+        "stages.0.tasks.1.use: must be text in quotes, not 3",
+        "stages.0.tasks.2: must be a table, not 4",
+        "nmae: unknown key 'nmae'",
+        "model.encoder.encoder.use: no installed component is called 'tiny/bagg' (installed bundles: standard, tiny)",
+        "model.branches.0.label_modules.0.x: unknown key 'x'",
+        "stages.0.samplers.0.use: tiny/bce is a task; a sampler is expected here",
+        "stages.0.tasks.0.sclae: unknown key 'sclae'",
+    ]
+    assert labelloom_("train", "wrong.toml").stderr == result.stderr
 
 
 def test_an_unmet_need_names_what_would_meet_it(labelloom_: Callable[..., Result]) -> None:

@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import os
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -169,9 +170,29 @@ def test_what_comes_before_is_given_first() -> None:
         next(found)
 
 
+@pytest.mark.parametrize(
+    ("form", "good", "bad"),
+    [
+        ("csv", b"text\n" + b"a\n" * 300, b"b,c\n"),
+        ("csv", b"text\n" + b"a\n" * 300, b'"b'),
+        ("lines", b"a\n" * 300, b"\xff"),
+    ],
+)
+def test_nothing_that_comes_before_is_lost(form: str, good: bytes, bad: bytes) -> None:
+    found = chunks(dripping(good + bad), form, "text", 256)
+    assert sum(len(chunk) for chunk in islice(found, 2)) == 300
+    with pytest.raises(DataError):
+        next(found)
+
+
 def test_files_that_cannot_be_read(folder: Path) -> None:
     with pytest.raises(DataError, match="gone: cannot be read: No such file or directory"), opened(Path("gone")):
         pass
+    for name in ("texts.jsonl", "texts.csv", "test.jsonl.gz"):
+        (folder / name).write_bytes(b"")
+    with pytest.raises(DataError, match="cannot be read") as error, opened(Path("text.jsonl")):
+        pass
+    assert error.value.problems[0].suggestions == ("texts.jsonl",)
     (folder / "dir").mkdir()
     with pytest.raises(DataError, match="dir: cannot be read: Is a directory"), opened(Path("dir")):
         pass

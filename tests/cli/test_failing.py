@@ -24,7 +24,7 @@ def failing_with(error: BaseException) -> Callable[[], None]:
 
 def test_version_and_help(labelloom_: Callable[..., Result]) -> None:
     assert labelloom_("--version").stdout == f"labelloom {__version__}\n"
-    commands = ["list", "show", "init", "check", "train", "evaluate", "predict", "schema"]
+    commands = ["list", "show", "init", "data", "check", "train", "baseline", "evaluate", "predict", "schema"]
     listed = labelloom_("--help").stdout.partition("Commands:\n")[2]
     assert [line.split()[0] for line in listed.splitlines()] == commands
     assert "..." not in listed
@@ -44,6 +44,15 @@ def test_problems_are_place_message_and_what_to_try(capsys: pytest.CaptureFixtur
     long = "a long message " * 20
     print_problems([Problem("data.source", long, ("this", "[that]")), Problem("", "no place")])
     assert capsys.readouterr().err == f"data.source: {long}\n    try: this\n    try: [that]\nno place\n"
+
+
+def test_paths_are_told_from_the_current_folder(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    elsewhere = f"/mnt{folder}/a.jsonl"
+    message = f"{folder}/b.jsonl is not {elsewhere}, nor {folder}"
+    print_problems([Problem(f"{folder}/a.jsonl:3", message, (f"labelloom data '{folder}/a b.jsonl'",))])
+    assert capsys.readouterr().err == (
+        f"a.jsonl:3: b.jsonl is not {elsewhere}, nor {folder}\n    try: labelloom data 'a b.jsonl'\n"
+    )
 
 
 def test_an_error_of_ours_ends_with_1(capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,6 +15,7 @@ Table = dict[str, Any]
 # Parts.
 
 BERT: Table = {"use": "standard/transformer", "pretrained": "./bert", "max_length": 48}
+CNN: Table = {"use": "standard/cnn", "embedding": 16, "filters": 8, "min_count": 1}
 BILSTM: Table = {"use": "standard/bilstm", "embedding": 16, "hidden": 16, "min_count": 1}
 JOINT: Table = {"use": "laco/joint-encoder", "pretrained": "./bert", "max_length": 56}
 LW_LSTM: Table = {"use": "lwpt/lw-lstm", "hidden": 16}
@@ -34,6 +35,7 @@ LABEL_LINEAR: Table = {"use": "standard/label-linear"}
 MLP: Table = {"use": "lwpt/label-wise-mlp"}
 NCF: Table = {"use": "maacf/ncf"}
 BCE: Table = {"use": "standard/bce"}
+SOFTMAX: Table = {"use": "standard/softmax"}
 CLCP: Table = {"use": "laco/clcp", "weight": 0.5}
 PLCP: Table = {"use": "laco/plcp"}
 CLRL: Table = {"use": "clmil/clrl", "weight": 0.35}
@@ -79,13 +81,13 @@ def spec(name: str, model: Table, *stages: Table) -> Table:
 
 @dataclass(frozen=True)
 class Case:
-    """A configuration, what each stage of it trains, and whether its scores are probabilities."""
+    """A configuration, what each stage of it trains, and what its scores are."""
 
     spec: Table
     trains: Mapping[str, set[str]]
-    probabilities: bool = True
+    scale: str = "probabilities"
     every_label: bool = False
-    """Whether a part of it works only on every label."""
+    """Whether a part of it works only on every label, or its scores share 1 among all."""
 
     @property
     def name(self) -> str:
@@ -106,7 +108,7 @@ def simple(
     model = {"encoder": encoder, "label_modules": list(modules), "predictor": predictor}
     paths = {ENCODER, PREDICTOR, *(module(place) for place in range(len(modules)))}
     paths |= {f"tasks.{task['use'].partition('/')[2]}" for task in tasks}
-    weightless = {"tasks.bce", "tasks.bpr", "tasks.info-nce", "tasks.label-mlm", *untrained}
+    weightless = {"tasks.bce", "tasks.softmax", "tasks.bpr", "tasks.info-nce", "tasks.label-mlm", *untrained}
     return Case(spec(name, model, stage("main", tasks, samplers)), {"main": paths - weightless}, **more)
 
 
@@ -196,6 +198,18 @@ def _two_branches() -> Case:
     return Case(spec("two-branches", model, stage("main", tasks)), {"main": {ENCODER, "tasks.plcp", *branches}})
 
 
+def _two_branches_of_softmax() -> Case:
+    branches = [
+        {"name": "seen", "predictor": LABEL_LINEAR, "label_modules": [{"use": "standard/label-attention"}], "share": 0.7},
+        {"name": "plain", "predictor": LINEAR, "share": 0.3},
+    ]
+    tasks = [{**SOFTMAX, "name": f"{branch['name']}-loss", "branch": branch["name"]} for branch in branches]
+    trains = {ENCODER, "model.branches.seen.label_modules.0", "model.branches.seen.predictor"}
+    trains |= {"model.branches.plain.predictor"}
+    whole = spec("two-branches-of-softmax", {"encoder": BILSTM, "branches": branches}, stage("main", tasks))
+    return Case(whole, {"main": trains}, scale="distribution", every_label=True)
+
+
 def _reset_and_frozen_twin() -> Case:
     model = {"encoder": paired(LW_LSTM), "predictor": MLP}
     stages = (
@@ -224,7 +238,7 @@ CASES = [
     simple("label-mask-and-mlm", LABEL_MASK, {"use": "lmmtc/slot-linear"}, [BCE, MLM], [REVEAL]),
     _cl_mil(),
     simple("bce-and-info-nce", BERT, LINEAR, [BCE, INFO_NCE], [CONTRAST]),
-    simple("maacf-of-bilstms", _TWO_BILSTMS, NCF, [BPR], [NEGATIVES], _MAACF, probabilities=False),
+    simple("maacf-of-bilstms", _TWO_BILSTMS, NCF, [BPR], [NEGATIVES], _MAACF, scale="ranks"),
     simple("maacf-of-two-kinds-with-bce", _TWO_KINDS, NCF, [BCE], modules=_MAACF),
     simple("clrl-on-lw-lstm", LW_LSTM, MLP, [BCE, CLRL], every_label=True),
     simple("clcp-through-label-query", BERT, LINEAR, [BCE, CLCP], modules=[TABLE, {"use": "standard/label-query"}]),
@@ -244,14 +258,25 @@ CASES = [
         [BPR],
         [NEGATIVES],
         [TABLE],
-        probabilities=False,
+        scale="ranks",
     ),
     simple("ncf-on-joint-encoder", JOINT, _BESIDE_LABELS, [BCE]),
-    simple("ncf-on-label-mask", LABEL_MASK, _BESIDE_LABELS, [BPR], [REVEAL, NEGATIVES], probabilities=False),
-    simple("clrl-and-clcp-on-maacf", _TWO_BILSTMS, NCF, [BPR, CLRL, CLCP], [NEGATIVES], _MAACF, probabilities=False),
+    simple("ncf-on-label-mask", LABEL_MASK, _BESIDE_LABELS, [BPR], [REVEAL, NEGATIVES], scale="ranks"),
+    simple("clrl-and-clcp-on-maacf", _TWO_BILSTMS, NCF, [BPR, CLRL, CLCP], [NEGATIVES], _MAACF, scale="ranks"),
     _contrast_before_laco(),
     _contrast_before_lw_lstm(),
     simple("plcp-and-clrl", JOINT, LINEAR, [BCE, PLCP, CLRL], modules=[CROSS], every_label=True),
     _two_branches(),
+    _two_branches_of_softmax(),
+    simple(
+        "softmax-on-label-attention",
+        CNN,
+        LABEL_LINEAR,
+        [SOFTMAX],
+        modules=[{"use": "standard/label-attention"}],
+        scale="distribution",
+        every_label=True,
+    ),
+    simple("softmax-and-clrl-on-joint-encoder", JOINT, LINEAR, [SOFTMAX, CLRL], scale="distribution", every_label=True),
     _reset_and_frozen_twin(),
 ]

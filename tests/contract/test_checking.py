@@ -197,6 +197,13 @@ def test_a_fixed_threshold_on_scores_that_only_rank(write_spec: WriteSpec) -> No
     assert caught.value.problems[0].where == "decision.rule"
 
 
+def test_a_fixed_threshold_on_a_distribution(write_spec: WriteSpec) -> None:
+    whole = {**spec("share", model(BERT, LINEAR), main({"use": "standard/softmax"})), "decision": {"rule": "fixed"}}
+    with pytest.raises(CompositionError, match="train its scores to share 1 among all labels") as caught:
+        check(*read_spec(write_spec(whole)))
+    assert caught.value.problems[0].where == "decision.rule"
+
+
 def test_an_unknown_option(refuse: Refuse) -> None:
     problem = only(refuse(model({**LW_LSTM, "hiden": 3}, MLP), main(BCE)), "model.encoder.hiden")
     assert problem.message == "unknown key 'hiden'"

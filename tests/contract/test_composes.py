@@ -177,11 +177,13 @@ def test_a_label_gets_the_same_score_whatever_other_labels_are_asked_about(
 def test_what_scores_are_is_known_from_the_tasks(
     case: Case, loaded: Classifier, corpus: Corpus, trained: Train
 ) -> None:
-    assert loaded.model.plan.probabilities == case.probabilities
-    assert ("test_at_0.5" in trained(case).run.metrics) == case.probabilities
+    assert loaded.model.plan.scale == case.scale
+    assert ("test_at_0.5" in trained(case).run.metrics) == (case.scale == "probabilities")
     with torch.no_grad():
         scores = loaded.model.assembly.model(batch_of(loaded, [corpus.train.texts[0]]))
-    assert not case.probabilities or bool(((scores > 0) & (scores < 1)).all())
+    assert case.scale == "ranks" or bool(((scores > 0) & (scores < 1)).all())
+    if case.scale == "distribution":
+        assert scores.sum().item() == pytest.approx(1, abs=1e-6)
 
 
 def test_every_weight_of_every_stage_is_saved(case: Case, loaded: Classifier, trained: Train) -> None:

@@ -154,7 +154,7 @@ def test_one_twin_is_frozen_while_the_other_trains(case: Case, trained: Train) -
     assert "model.encoder.candidate" in again.training
 
 
-@of("cl-mil", "two-branches")
+@of("cl-mil", "two-branches", "two-branches-of-softmax")
 def test_branches_average_probabilities_by_their_shares(case: Case, loaded: Classifier, corpus: Corpus) -> None:
     batch = batch_of(loaded, [corpus.train.texts[row] for row in range(5)])
     model = loaded.model.assembly.model
@@ -164,7 +164,8 @@ def test_branches_average_probabilities_by_their_shares(case: Case, loaded: Clas
         for branch in case.spec["model"]["branches"]:
             scores = states[branch["name"]].scores
             assert scores is not None
-            expected += branch["share"] * scores.sigmoid()
+            made = scores.softmax(1) if case.scale == "distribution" else scores.sigmoid()
+            expected += branch["share"] * made
         torch.testing.assert_close(model(batch), expected)
 
 

@@ -23,6 +23,7 @@ from .cases import (
     PREDICTOR,
     RANKING,
     REVEAL,
+    SOFTMAX,
     TABLE,
     paired,
     stage,
@@ -116,6 +117,33 @@ def test_a_branch_that_only_ranks_in_an_average(refuse: Refuse) -> None:
     assert "the scores of the branch 'two' are trained to rank only" in problem.message
     assert "cannot be averaged" in problem.message
     assert suggested(problem) == 'add a task that trains probabilities, with branch = "two"'
+
+
+def test_branches_whose_scores_mean_different_things(refuse: Refuse) -> None:
+    branches = [{"name": name, "predictor": LINEAR} for name in ("one", "two", "three")]
+    tasks = ({**BCE, "branch": "one"}, {**SOFTMAX, "branch": "two"}, {**BCE, "name": "b", "branch": "three"})
+    problem = only(refuse({"encoder": BERT, "branches": branches}, main(*tasks)), "model.branches.1.predictor")
+    assert problem.message == (
+        "the scores of the branch 'two' are a distribution over all labels, those of 'one' probabilities of each "
+        "label: their average would mean nothing"
+    )
+    assert problem.suggestions == ("train all branches by losses of one kind",)
+
+
+def test_scores_that_two_losses_pull_apart(refuse: Refuse) -> None:
+    problem = only(refuse(model(BERT, LINEAR), main(BCE, SOFTMAX)), PREDICTOR)
+    assert problem.message == (
+        "one loss trains the scores of the branch 'main' as probabilities of each label, another as a distribution "
+        "over all labels: they cannot be both"
+    )
+    assert problem.suggestions == ("keep one of the two losses",)
+
+
+def test_a_softmax_over_drawn_labels(refuse: Refuse) -> None:
+    problem = only(refuse(model(BERT, LINEAR), main(SOFTMAX, samplers=(NEGATIVES,))), "tasks.0")
+    assert problem.message == (
+        "standard/softmax works only on every label, but maacf/negative-labels draws a few of them"
+    )
 
 
 def test_twins_of_encoders_without_labels(refuse: Refuse) -> None:

@@ -139,10 +139,12 @@ def test_a_training_split_without_any_label(write: Write) -> None:
 
 
 def test_a_json_list_is_told_from_json_lines(write: Write) -> None:
-    path = write("train.jsonl", [json.dumps([GOOD], indent=1)])
-    assert failure(path).startswith(
+    path = write("train.jsonl", [json.dumps([GOOD, GOOD], indent=1)])
+    told = failure(path)
+    assert told.startswith(
         f"{path}:1: is a JSON list; expected one object a line\n    try: jq -c '.[]' {path} > new.jsonl"
     )
+    assert [line for line in told.splitlines() if str(path) in line and "try: " not in line] == [told.splitlines()[0]]
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
@@ -214,6 +216,12 @@ def test_a_name_that_is_nothing(write: Write) -> None:
         "    try: a sample: arxiv-mini\n    try: hf:arxiv-mni if it is a data set of the Hugging Face hub"
     )
     assert f"    try: {path}\n" in failure(path.with_name("reuter.jsonl"))
+    # A file that ends otherwise is meant only if it is called the same; and no name of the hub has an ending.
+    write("rooter.csv", [GOOD])
+    assert failure(path.with_name("reuters.csv")) == (
+        f"data.source: no file or folder '{path.with_name('reuters.csv')}', and no such sample\n    try: {path}\n"
+        f"    try: {path.with_name('rooter.csv')}\n    try: a sample: arxiv-mini"
+    )
 
 
 def test_a_kind_of_file_that_is_not_read(write: Write) -> None:

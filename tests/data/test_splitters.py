@@ -78,8 +78,7 @@ def test_a_misspelt_name_is_answered_with_close_ones() -> None:
     with pytest.raises(SpecError) as told:
         word_splitter("jeiba", where="--splitter")
     assert str(told.value) == (
-        "--splitter: no word splitter is called 'jeiba'; there are words, whitespace, characters, jieba\n"
-        "    try: jieba"
+        "--splitter: no word splitter is called 'jeiba'; there are words, whitespace, characters, jieba\n    try: jieba"
     )
     with pytest.raises(SpecError, match=r"^splitter: no word splitter is called 'x'"):
         splitter_key("x")

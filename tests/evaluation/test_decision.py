@@ -135,7 +135,8 @@ def test_a_fixed_threshold_needs_probabilities():
     assert str(caught.value) == (
         'decision.rule: "fixed" compares probabilities with 0.5, but the scores of this model only rank labels\n'
         '    try: rule = "fitted"\n'
-        '    try: rule = "top-k" with k'
+        '    try: rule = "top-k" with k\n'
+        '    try: calibration = "platt"'
     )
 
 
@@ -222,7 +223,7 @@ def test_what_is_no_saved_decision(text):
 
 def test_a_rule_of_another_version():
     message = (
-        'decision: the saved decision rule "oracle" is not known here; known are fitted, fixed, top-k\n'
+        'decision: the saved decision rule "oracle" is not known here; known are fitted, fixed, top-k, per-label\n'
         "    try: use the version of labelloom that saved it"
     )
     with pytest.raises(RunError, match=f"^{re.escape(message)}$"):

@@ -12,7 +12,9 @@ from labelloom.spec.decision import DecisionSettings
 
 def test_defaults():
     settings = DecisionSettings()
-    assert (settings.rule, settings.metric, settings.k, settings.at_least_one) == ("fitted", "micro_f1", None, False)
+    assert (settings.rule, settings.fitted_for, settings.k, settings.at_least_one) == ("fitted", "micro_f1", None, False)
+    assert DecisionSettings(rule="per-label").fitted_for == "macro_f1"
+    assert DecisionSettings(rule="per-label", metric="micro_f1").fitted_for == "micro_f1"
 
 
 @pytest.mark.parametrize(
@@ -22,6 +24,9 @@ def test_defaults():
         {"metric": "macro_f1", "at_least_one": True},
         {"rule": "fixed", "threshold": 0.3},
         {"rule": "top-k", "k": 5, "at_least_one": True},
+        {"rule": "per-label", "metric": "micro_f1", "min_support": 5, "shrinkage": 0.0},
+        {"rule": "fixed", "metric": "micro_f1"},
+        {"calibration": "platt"},
     ],
 )
 def test_settings_written_out_with_all_defaults_are_still_valid(values):
@@ -43,13 +48,23 @@ def test_settings_written_out_with_all_defaults_are_still_valid(values):
         ),
         (
             {"rule": "fixed", "metric": "macro_f1"},
-            'metric = "macro_f1" means something only with rule = "fitted"; the rule here is "fixed"',
+            'metric = "macro_f1" means something only with rule = "fitted" or rule = "per-label"; the rule here is '
+            '"fixed"',
         ),
+        ({"min_support": 2}, 'min_support = 2 means something only with rule = "per-label"; the rule here is "fitted"'),
+        (
+            {"rule": "top-k", "k": 1, "shrinkage": 0.5},
+            'shrinkage = 0.5 means something only with rule = "per-label"; the rule here is "top-k"',
+        ),
+        ({"rule": "per-label", "min_support": 0}, "Input should be greater than or equal to 1"),
+        ({"rule": "per-label", "shrinkage": -1}, "Input should be greater than or equal to 0"),
+        ({"rule": "per-label", "shrinkage": float("inf")}, "Input should be a finite number"),
+        ({"calibration": "isotonic"}, "Input should be 'none', 'temperature' or 'platt'"),
         ({"rule": "top-k", "k": 0}, "Input should be greater than or equal to 1"),
         ({"rule": "fixed", "threshold": 0}, "Input should be greater than 0"),
         ({"rule": "fixed", "threshold": 1}, "Input should be less than 1"),
-        ({"rule": "fixed", "threshold": float("nan")}, "Input should be less than 1"),
-        ({"rule": "best"}, "Input should be 'fitted', 'fixed' or 'top-k'"),
+        ({"rule": "fixed", "threshold": float("nan")}, "Input should be a finite number"),
+        ({"rule": "best"}, "Input should be 'fitted', 'fixed', 'top-k' or 'per-label'"),
         ({"treshold": 0.3}, "Extra inputs are not permitted"),
     ],
 )

@@ -21,7 +21,7 @@ KS = (1, 3, 5, 9)
 
 
 def sklearn_metrics(truth: np.ndarray, answer: np.ndarray, scores: np.ndarray) -> dict[str, float]:
-    """By scikit-learn, for L > 1 and scores without ties; it leaves P@k and one-error to naive loops."""
+    """By scikit-learn, for L > 1 and scores without ties; it leaves P@k, one-error and PSP@k to naive loops."""
     y, p = truth.astype(np.int64), answer.astype(np.int64)
     values = {}
     for average in ("micro", "macro"):
@@ -31,12 +31,15 @@ def sklearn_metrics(truth: np.ndarray, answer: np.ndarray, scores: np.ndarray) -
     values["macro_f1_supported"] = (
         sk.f1_score(y, p, labels=supported, average="macro", zero_division=0) if len(supported) else 0.0
     )
+    values["instance_f1"] = sk.f1_score(y, p, average="samples", zero_division=0)
+    values["macro_auc"] = sklearn_macro_auc(truth, scores)
     values["hamming_loss"] = sk.hamming_loss(y, p)
     values["subset_accuracy"] = sk.accuracy_score(y, p)
     values["micro_jaccard"] = sk.jaccard_score(y, p, average="micro", zero_division=0)
     labelled = truth.any(axis=1)
     values["documents_without_labels"] = float((~labelled).sum())
     truth, scores = truth[labelled], scores[labelled]
+    values |= sklearn_rank_metrics(truth, scores)
     for k in KS:
         values[f"ndcg@{k}"] = sk.ndcg_score(truth, scores, k=k) if len(truth) else 0.0
         found = [row[best].sum() / k for row, best in zip(truth, naive_ranking(scores, k), strict=True)]
@@ -44,6 +47,21 @@ def sklearn_metrics(truth: np.ndarray, answer: np.ndarray, scores: np.ndarray) -
     wrong = [not row[best[0]] for row, best in zip(truth, naive_ranking(scores, 1), strict=True)]
     values["one_error"] = float(np.mean(wrong)) if wrong else 1.0
     return values
+
+
+def sklearn_rank_metrics(truth: np.ndarray, scores: np.ndarray) -> dict[str, float]:
+    """Over the given documents, each of which has a label; 0 if there are none."""
+    y = truth.astype(np.int64)
+    return {
+        "coverage_error": sk.coverage_error(y, scores) if len(y) else 0.0,
+        "ranking_loss": sk.label_ranking_loss(y, scores) if len(y) else 0.0,
+        "lrap": sk.label_ranking_average_precision_score(y, scores) if len(y) else 0.0,
+    }
+
+
+def sklearn_macro_auc(truth: np.ndarray, scores: np.ndarray) -> float:
+    both = [label for label in range(truth.shape[1]) if 0 < truth[:, label].sum() < len(truth)]
+    return float(np.mean([sk.roc_auc_score(truth[:, label], scores[:, label]) for label in both])) if both else 0.0
 
 
 def assert_equal_to_sklearn(truth: np.ndarray, answer: np.ndarray, scores: np.ndarray) -> None:
@@ -101,8 +119,10 @@ def test_one_label_equals_scikit_learns_binary_scores(truth, answer):
         {
             "micro_precision": precision, "micro_recall": recall, "micro_f1": f1,
             "macro_precision": precision, "macro_recall": recall, "macro_f1": f1,
-            "macro_f1_supported": f1,
+            "macro_f1_supported": f1, "instance_f1": (y & p).mean(),
             "hamming_loss": sk.zero_one_loss(y, p), "subset_accuracy": sk.accuracy_score(y, p),
+            "coverage_error": any_label, "ranking_loss": 0.0, "lrap": any_label,
+            "macro_auc": 0.5 if 0 < y.sum() < 4 else 0.0,
             "micro_jaccard": sk.jaccard_score(y, p, zero_division=0),
             "one_error": 1 - any_label, "precision@1": any_label, "precision@2": any_label / 2,
             "ndcg@1": any_label, "ndcg@2": any_label,
@@ -121,7 +141,7 @@ def test_a_case_worked_by_hand():
         {
             "micro_precision": 2 / 4, "micro_recall": 2 / 3, "micro_f1": 4 / 7,
             "macro_precision": (1 + 1 / 2) / 4, "macro_recall": 2 / 4, "macro_f1": (1 + 2 / 3) / 4,
-            "macro_f1_supported": (1 + 2 / 3) / 3,
+            "macro_f1_supported": (1 + 2 / 3) / 3, "instance_f1": (2 / 4 + 1) / 3,
             "hamming_loss": 3 / 12, "subset_accuracy": 1 / 3, "micro_jaccard": 2 / 5,
             "one_error": 1 / 2, "precision@1": 1 / 2, "precision@3": (2 / 3 + 1 / 3) / 2,
             "ndcg@1": 1 / 2, "ndcg@3": (dcg / (1 + 1 / np.log2(3)) + 1 / np.log2(3)) / 2,
@@ -132,7 +152,7 @@ def test_a_case_worked_by_hand():
 
 def test_without_a_ranking_there_are_no_ranking_metrics():
     found = evaluate(LabelSets.from_dense(SOME), LabelSets.from_dense(SOME))
-    assert found.keys() == {key for key in METRICS if key != "one_error"} | {"documents_without_labels"}
+    assert list(found) == [*list(METRICS)[: list(METRICS).index("one_error")], "documents_without_labels"]
 
 
 @given(problems(), st.randoms(use_true_random=False))
@@ -160,7 +180,9 @@ def test_how_metrics_relate(problem):
     assert found["one_error"] == pytest.approx(1 - found["precision@1"])
     assert found["ndcg@1"] == pytest.approx(found["precision@1"])
     assert found["macro_f1"] <= found["macro_f1_supported"] + 1e-12
-    assert all(-1e-12 <= found[key] <= 1 + 1e-12 for key in found if key != "documents_without_labels")
+    shares = found.keys() - {"documents_without_labels", "coverage_error"}
+    assert all(-1e-12 <= found[key] <= 1 + 1e-12 for key in shares)
+    assert found["coverage_error"] <= scores.shape[1]
 
 
 @given(problems())
@@ -176,19 +198,21 @@ def test_a_cut_off_ranking_gives_the_same_metrics_as_the_complete_one(problem):
     truth, scores = problem
     depth = min(3, scores.shape[1])
     answer = LabelSets.from_dense(scores > 0)
-    assert evaluate(truth, answer, Ranking.from_dense(scores, depth), ks=(1, depth)) == evaluate(
-        truth, answer, complete(scores), ks=(1, depth)
-    )
+    cut = evaluate(truth, answer, Ranking.from_dense(scores, depth), ks=(1, depth))
+    whole = evaluate(truth, answer, complete(scores), ks=(1, depth))
+    assert cut == {key: whole[key] for key in cut}
+    of_every_label = {"coverage_error", "ranking_loss", "lrap", "macro_auc"}
+    assert whole.keys() - cut.keys() == (of_every_label if depth < scores.shape[1] else set())
 
 
 def test_no_order_of_asking_changes_the_hits():
     rng = np.random.default_rng(4)
     truth, ranking = random_sets(rng, 9, 7), complete(rng.random((9, 7)))
     growing, direct = Outcome(truth, truth, ranking), Outcome(truth, truth, ranking)
-    direct.hits(20)
+    direct.facts.hits(20)
     for k in (1, 4, 2, 7, 20):
-        assert np.array_equal(growing.hits(k), direct.hits(k))
-    assert direct.hits(20).shape == (9, 7)
+        assert np.array_equal(growing.facts.hits(k), direct.facts.hits(k))
+    assert direct.facts.hits(20).shape == (9, 7)
 
 
 ONE = LabelSets.from_lists([[0]], 3)
@@ -238,14 +262,17 @@ def test_a_metric_by_key_is_what_evaluate_says():
 
 def test_losses_and_errors_are_better_when_lower():
     lower = {key for key in METRICS if not higher_is_better(key)}
-    assert lower == {"hamming_loss", "one_error"}
+    assert lower == {
+        "hamming_loss", "one_error", "coverage_error", "ranking_loss", "brier_score", "calibration_error"
+    }  # fmt: skip
     assert higher_is_better("precision@17")
     assert higher_is_better("ndcg@5")
 
 
 KNOWN = (
-    "micro_f1, macro_f1, macro_f1_supported, micro_precision, micro_recall, macro_precision, macro_recall, "
-    "micro_jaccard, subset_accuracy, hamming_loss, one_error, precision@k, ndcg@k (k: a whole number from 1)"
+    "micro_f1, macro_f1, macro_f1_supported, instance_f1, micro_precision, micro_recall, macro_precision, "
+    "macro_recall, micro_jaccard, subset_accuracy, hamming_loss, one_error, coverage_error, ranking_loss, lrap, "
+    "macro_auc, brier_score, calibration_error, precision@k, ndcg@k, psp@k (k: a whole number from 1)"
 )
 
 

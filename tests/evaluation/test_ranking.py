@@ -129,7 +129,7 @@ def test_ranked_hits_are_the_truth_at_the_ranked_labels(problem):
 def test_ranked_hits_in_blocks(monkeypatch):
     rng = np.random.default_rng(2)
     truth, labels = random_sets(rng, 13, 6), Ranking.from_dense(rng.random((13, 6)), 4).labels
-    monkeypatch.setattr(membership, "_ENTRIES_AT_ONCE", 10)
+    monkeypatch.setattr(membership, "_CELLS_AT_ONCE", 10)
     assert np.array_equal(membership.ranked_hits(truth, labels), np.take_along_axis(truth.to_dense(), labels, axis=1))
 
 

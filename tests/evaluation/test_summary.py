@@ -19,8 +19,9 @@ def test_the_table_of_an_evaluation():
     metrics = evaluate(truth, LabelSets.from_lists([[0], [2], [0]], 3), ranking, ks=(10, 2))
     assert table(metrics) == [
         ("micro-F1", "0.6667"),
-        ("macro-F1", "0.5556"),
+        ("macro-F1 (all labels)", "0.5556"),
         ("macro-F1 (labels with support)", "0.5556"),
+        ("instance-F1", "0.5556"),
         ("micro-precision", "0.6667"),
         ("micro-recall", "0.6667"),
         ("macro-precision", "0.5000"),
@@ -29,6 +30,10 @@ def test_the_table_of_an_evaluation():
         ("subset accuracy", "0.3333"),
         ("Hamming loss", "0.2222"),
         ("one-error", "0.5000"),
+        ("coverage error", "2.5000"),
+        ("ranking loss", "0.5000"),
+        ("LRAP", "0.6667"),
+        ("macro-AUC", "0.5000"),
         ("P@2", "0.5000"),
         ("P@10", "0.1500"),
         ("nDCG@2", "0.5000"),

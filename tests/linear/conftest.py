@@ -31,7 +31,7 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
             for number in range(count):
                 labels = rng.sample(["cats", "dogs", "cars"], rng.choice([1, 1, 2])) + ["rare"] * (number % 20 == 3)
                 words = [word for label in labels for word in rng.choices(WORDS[label].split(), k=3)]
-                words += rng.choices("the a of and wheel purr".split(), k=5)
+                words += rng.choices(["the", "a", "of", "and", "wheel", "purr"], k=5)
                 rng.shuffle(words)
                 documents.append({"text": " ".join(words), "labels": ["always", *labels]})
             if split != "train":

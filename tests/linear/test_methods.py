@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -22,11 +24,6 @@ LOGISTIC = Setting("logistic", "balanced", 10.0, 0)
 
 def quiet(ready: int, count: int) -> None:
     pass
-
-
-@pytest.fixture(autouse=True)
-def no_pruning(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bank_module, "PRUNED", 0.0)
 
 
 @pytest.fixture(scope="module")
@@ -161,16 +158,15 @@ def test_arrays_hold_all_of_a_method(features: sp.csr_matrix, truth: LabelSets, 
         np.testing.assert_array_equal(one, other)
 
 
-def test_small_weights_are_dropped(features: sp.csr_matrix, truth: LabelSets, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = fit_bank(features, truth.to_sparse().tocsc(), SVM, quiet)
-    monkeypatch.setattr(bank_module, "PRUNED", 0.5)
+def test_small_weights_are_dropped(features: sp.csr_matrix, truth: LabelSets) -> None:
+    targets = truth.to_sparse().tocsc()
+    before = fit_bank(features, targets, SVM, quiet).weights.toarray()
 
-    pruned = fit_bank(features, truth.to_sparse().tocsc(), SVM, quiet)
+    pruned = fit_bank(features, targets, replace(SVM, prune=0.5), quiet).weights
 
-    before = whole.weights.toarray()
     kept = np.abs(before) >= 0.5 * np.abs(before).max(1, keepdims=True)
-    np.testing.assert_array_equal(pruned.weights.toarray(), np.where(kept, before, 0))
-    assert 0 < pruned.weights.nnz < whole.weights.nnz
+    np.testing.assert_array_equal(pruned.toarray(), np.where(kept, before, 0))
+    assert pruned.nnz == kept.sum() < before.size
 
 
 def test_several_processes_fit_the_same(
@@ -184,6 +180,15 @@ def test_several_processes_fit_the_same(
 
     np.testing.assert_array_equal(shared.weights.toarray(), alone.weights.toarray())
     np.testing.assert_array_equal(shared.intercepts, alone.intercepts)
+
+
+def test_solvers_that_were_stopped_are_told(
+    features: sp.csr_matrix, truth: LabelSets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bank_module, "_PASSES", 2)
+
+    with pytest.warns(UserWarning, match="5 of 5 classifiers did not converge in 2 passes over the documents; a smal"):
+        fit_bank(features, truth.to_sparse().tocsc(), SVM, quiet)
 
 
 def test_margins_by_hand() -> None:

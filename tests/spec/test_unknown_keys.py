@@ -8,6 +8,7 @@ from labelloom.bundles import Catalogue
 from labelloom.compose.check import check
 from labelloom.errors import CompositionError
 from labelloom.spec import validate_spec
+from labelloom.spec.data import DataSettings
 
 from .cases import MINIMAL, changed, problems
 
@@ -63,18 +64,7 @@ def test_in_a_list_of_tables(table, raw, nearest):
 def test_nothing_near_brings_every_key():
     (problem,) = problems(changed({"data.qqqqqq": 1}))
     keys = [line.removeprefix("    try: ") for line in problem.splitlines()[1:]]
-    assert keys == [
-        "hf_config",
-        "id",
-        "labels",
-        "limit",
-        "revision",
-        "source",
-        "split_seed",
-        "test",
-        "text",
-        "validation",
-    ]
+    assert keys == sorted(DataSettings.model_fields)
 
 
 # Options of parts are checked by the part's own config.
@@ -95,9 +85,9 @@ def part_problems(raw: dict[str, object]) -> list[str]:
         ({"tasks.0.wieght": 0.5}, "tasks.0.wieght: unknown key 'wieght'\n    try: weight"),
         ({"tasks.0.branhc": "x"}, "tasks.0.branhc: unknown key 'branhc'\n    try: branch"),
         ({"tasks.0.reducton": "sum"}, "tasks.0.reducton: unknown key 'reducton'\n    try: reduction"),
-        ({"model.encoder.hidden": "big"}, "model.encoder.hidden: input should be a valid integer"),
-        ({"model.encoder.hidden": {"x": 1}}, "model.encoder.hidden: input should be a valid integer, not a table"),
-        ({"model.encoder.cell": "rnn"}, "model.encoder.cell: input should be 'lstm' or 'gru', not 'rnn'"),
+        ({"model.encoder.hidden": "big"}, "model.encoder.hidden: must be a whole number, not 'big'"),
+        ({"model.encoder.hidden": {"x": 1}}, "model.encoder.hidden: must be a whole number, not a table"),
+        ({"model.encoder.cell": "rnn"}, "model.encoder.cell: must be 'lstm' or 'gru', not 'rnn'"),
         (
             {"model.encoder": {"use": "standard/chain", "encoder": {"use": "standard/bilstm", "hiden": 3},
              "label_modules": [{"use": "standard/label-attention"}]}},
@@ -110,7 +100,7 @@ def part_problems(raw: dict[str, object]) -> list[str]:
         ),
         (
             {"model.encoder": {"use": "standard/chain", "encoder": {"use": "standard/bilstm"}, "label_modules": []}},
-            "model.encoder.label_modules: list should have at least 1 item after validation, not 0",
+            "model.encoder.label_modules: must have at least 1 item, not 0",
         ),
         (
             {"model.encoder": {"use": "standard/chain", "encoder": "standard/bilstm",
@@ -127,7 +117,7 @@ def part_problems(raw: dict[str, object]) -> list[str]:
         ),
         (
             {"model.encoder.use": "standard/bce"},
-            "model.encoder.use: standard/bce is a task; here stands a encoder",
+            "model.encoder.use: standard/bce is a task; an encoder is expected here",
         ),
     ],
 )  # fmt: skip

@@ -78,7 +78,7 @@ def _train(spec: dict[str, Any], output: Path) -> int:
 
 
 def _arm(die: str, call: Any) -> None:
-    from labelloom.runs import folder
+    from labelloom.runs import weights
     from labelloom.training import checkpoints, history
 
     if die == "rename":
@@ -88,7 +88,7 @@ def _arm(die: str, call: Any) -> None:
     elif die == "save":
         checkpoints.save_file = _fatal(checkpoints.save_file, call, _half_written)  # type: ignore[attr-defined]
     elif die == "weights":
-        folder.save_model = _fatal(folder.save_model, call, _half_written)  # type: ignore[attr-defined]
+        weights.save_model = _fatal(weights.save_model, call, _half_written)  # type: ignore[attr-defined]
     elif die == "history":
         history.History.add = _fatal(history.History.add, call, _half_a_line)  # type: ignore[method-assign]
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from labelloom.cli.options import AllowLocalCode, Json, Overrides
-from labelloom.cli.output import console, print_json
+from labelloom.cli.output import console, from_here, print_json
 from labelloom.errors import LabelloomError
 
 if TYPE_CHECKING:
     from labelloom.compose.plan import Plan
+    from labelloom.spec.data import DataSettings
     from labelloom.training.dry_run import DryRun
 
 
@@ -40,13 +43,17 @@ def check_spec(
             raise
         print_json({"ok": False, "errors": [vars(problem) for problem in error.problems]})
         raise typer.Exit(1) from error
+    notes = [] if dry else list(_notes(plan.spec.data))
     if as_json:
-        print_json({"ok": True, "errors": [], **({"dry_run": dry.to_json()} if dry else {})})
+        told = {"ok": True, "errors": [], "notes": notes}
+        print_json({**told, **({"dry_run": dry.to_json()} if dry else {})})
         return
     from labelloom.cli.plan_text import print_plan
 
     out = console()
     print_plan(out, plan)
+    for note in notes:
+        out.print(f"\n{note}", soft_wrap=True)
     if dry:
         from labelloom.cli.dry_run_text import print_dry_run
 
@@ -54,14 +61,10 @@ def check_spec(
 
 
 def _checked(spec: str, overrides: list[str], allow_local_code: bool) -> Plan:
-    from labelloom.bundles import Catalogue
-    from labelloom.compose.check import check
-    from labelloom.spec import read_spec
+    from labelloom.compose.checked import read_checked
     from labelloom.training.metric import metric_of
 
-    catalogue = Catalogue()
-    read, folder = read_spec(spec, overrides, catalogue.specs())
-    plan = check(read, folder, catalogue, allow_local_code)
+    plan = read_checked(spec, overrides, allow_local_code=allow_local_code)
     for stage in plan.stages:
         metric_of(stage)
     return plan
@@ -71,3 +74,18 @@ def _dry_run(plan: Plan, documents: int) -> DryRun:
     from labelloom.training.dry_run import dry_run
 
     return dry_run(plan, documents)
+
+
+def _notes(settings: DataSettings) -> Iterator[str]:
+    """What will stop a training although the parts fit: a source that is not there. Nothing is read to find out."""
+    import labelloom.data
+    from labelloom.spec.data import HUB_PREFIX
+
+    name = settings.source
+    path = Path(name.removeprefix(HUB_PREFIX)).expanduser()
+    if path.exists() or (Path(labelloom.data.__path__[0]) / "samples" / name).is_dir():
+        return
+    if name.startswith(f"{HUB_PREFIX}.") or not name.startswith(HUB_PREFIX):
+        yield f"note: data.source: there is no file, folder or sample {from_here(name)!r} yet, which training reads"
+    else:
+        yield f"note: data.source: whether there is {name!r} was not asked; `labelloom data {name}` reads it"

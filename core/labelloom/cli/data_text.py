@@ -175,7 +175,7 @@ def _verdict(told: Overview, comparison: Comparison) -> str:
     if not said:
         return f"its splits are not those of {title}: scores are not comparable with published ones"
     nearly = labels == told.whole.labels and total is not None and abs(total - documents) <= total * _NEARLY
-    judged = "nearly the same set" if nearly else "another set, so scores are not comparable with published ones"
+    judged = "nearly the same set" if nearly else "another set or a part of it, so scores are not comparable with published ones"
     return f"{title} has {', and '.join(said)}: {judged}"
 
 

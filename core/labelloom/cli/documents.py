@@ -22,6 +22,7 @@ from typing import NamedTuple, cast
 
 from labelloom.data.records import kind_of
 from labelloom.errors import DataError
+from labelloom.wording import counted
 
 _BYTES = 1 << 18
 _SUFFIXES = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".csv": "csv", ".txt": "lines"}
@@ -108,9 +109,19 @@ def opened(file: Path | None) -> Iterator[Lines]:
     try:
         raw = file.open("rb")
     except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror or error}", where=str(file)) from error
+        raise DataError(
+            f"cannot be read: {error.strerror or error}", where=str(file), suggestions=_files_like(file)
+        ) from error
     with raw, gzip.open(raw) if file.suffix == ".gz" else raw as stream:
         yield Lines(cast(BufferedReader, stream), str(file))
+
+
+def _files_like(file: Path) -> list[str]:
+    """Files beside `file` that its name may mean: those that are called alike and end alike."""
+    folder = file.parent
+    beside = [other.name for other in folder.iterdir() if other.is_file()] if folder.is_dir() else []
+    alike = [name for name in beside if Path(name).suffixes == file.suffixes]
+    return [str(file.with_name(name)) for name in get_close_matches(file.name, alike, n=3)]
 
 
 def format_of(file: Path | None, lines: Lines) -> str:
@@ -201,7 +212,7 @@ def read_csv(lines: Lines, text_field: str) -> Iterator[Document | None]:
     start = lines.number + 1
     while (row := _row(rows, lines, start)) is not None:
         if row and len(row) != len(header):
-            fields = f"{len(row)} field{'' if len(row) == 1 else 's'}"
+            fields = counted(len(row), "field")
             remedy = "put a text with commas or line ends between double quotes"
             raise lines.wrong(f"the row has {fields}, the header {len(header)}", remedy, line=start)
         cells = dict(zip(header, row, strict=True)) if row else {}

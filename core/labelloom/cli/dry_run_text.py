@@ -7,12 +7,13 @@ from rich.text import Text
 
 from labelloom.cli.output import count, table
 from labelloom.training.dry_run import DryRun, StageStep
+from labelloom.wording import counted
 
 
 def print_dry_run(out: Console, dry: DryRun) -> None:
     """Sizes of corpus and parts, then what a step of each stage made and cost."""
     splits = ", ".join(f"{name} {number:,}" for name, number in dry.documents.items())
-    out.print(f"\ncorpus: {splits} documents, {dry.labels:,} labels")
+    out.print(f"\ncorpus: {splits} documents, {counted(dry.labels, 'label')}")
     for note in dry.notes:
         out.print(f"  {note}")
     out.print()
@@ -23,7 +24,7 @@ def print_dry_run(out: Console, dry: DryRun) -> None:
     out.print(sizes)
     for stage in dry.stages:
         _print_stage(out, stage)
-    out.print(f"\nlabels for {dry.ranked} documents: {dry.seconds_to_rank:.2g} s")
+    out.print(f"\nlabels for {counted(dry.ranked, 'document')}: {dry.seconds_to_rank:.2g} s")
 
 
 def _print_stage(out: Console, stage: StageStep) -> None:
@@ -35,8 +36,8 @@ def _print_stage(out: Console, stage: StageStep) -> None:
     out.print(shapes)
     losses = ", ".join(f"{name} {value:.4g}" for name, value in stage.losses.items())
     out.print(
-        f"\n{count(stage.trained)} parameters train; a step of {stage.rows} documents takes {stage.seconds:.2g} s, "
-        f"the process at most {stage.memory / 2**20:,.0f} MiB so far; loss: {losses}"
+        f"\n{count(stage.trained)} parameters train; a step of {counted(stage.rows, 'document')} takes "
+        f"{stage.seconds:.2g} s, the process at most {stage.memory / 2**20:,.0f} MiB so far; loss: {losses}"
     )
     if stage.unreached:
         names = ", ".join(stage.unreached)

@@ -1,25 +1,27 @@
-"""`labelloom evaluate`: the scores of a run on a split."""
+"""`labelloom evaluate`: the scores of a run on a split, under its own decision or another one."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from labelloom.cli import decision_options as decide
 from labelloom.cli.options import AllowLocalCode, Json
 from labelloom.cli.output import console, print_json
-from labelloom.errors import DataError
+from labelloom.errors import DataError, SpecError
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from labelloom.data.corpus import Corpus, Split
-    from labelloom.evaluation.predictions import Predictions
+    from labelloom.evaluation.decision import Decision
     from labelloom.runs.classifier import Classifier
     from labelloom.runs.folder import RunFolder
+    from labelloom.spec.decision import DecisionSettings
 
 _SPLITS = ("train", "validation", "test")
+_CONFIDENCE = 0.95
 
 
 def evaluate_run(
@@ -38,102 +40,136 @@ def evaluate_run(
         ),
     ] = None,
     per_label: Annotated[bool, typer.Option("--per-label", help="Show every label too.")] = False,
+    bootstrap: Annotated[
+        int | None,
+        typer.Option(
+            "--bootstrap", metavar="N", min=1, help="Add intervals from N resamples of the documents; 1000, say."
+        ),
+    ] = None,
+    confidence: Annotated[
+        float | None, typer.Option("--confidence", metavar="C", help="Of the intervals; default 0.95.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", metavar="N", min=0, help="Of the resamples; default 0.")] = None,
+    rule: decide.Rule = None,
+    threshold: decide.Threshold = None,
+    k: decide.K = None,
+    fit_for: decide.FitFor = None,
+    min_support: decide.MinSupport = None,
+    shrinkage: decide.Shrinkage = None,
+    calibration: decide.Calibration = None,
+    at_least_one: decide.AtLeastOne = None,
+    save: decide.Save = False,
     as_json: Json = False,
     allow_local_code: AllowLocalCode = False,
 ) -> None:
     """Score a run on a split.
 
-    Of its own corpus, or of other documents with labels that it knows.
+    Of its own corpus, or of other documents with labels that it knows. --rule and the options below it try another
+    decision without training: it is fitted on the run's own validation split, and nothing is changed without --save.
     """
     if split is not None and split not in _SPLITS:
         raise typer.BadParameter(f"{split!r} is not one of {', '.join(_SPLITS)}.", param_hint="--split")
+    if bootstrap is None and (confidence, seed) != (None, None):
+        lonely = "--seed" if confidence is None else "--confidence"
+        raise typer.BadParameter("it says something only of --bootstrap N.", param_hint=lonely)
+    if confidence is not None and not 0 < confidence < 1:
+        raise typer.BadParameter(f"{confidence:g} does not lie between 0 and 1.", param_hint="--confidence")
+    options = {
+        "rule": rule,
+        "threshold": threshold,
+        "k": k,
+        "metric": fit_for,
+        "min_support": min_support,
+        "shrinkage": shrinkage,
+        "calibration": calibration,
+        "at_least_one": at_least_one,
+    }
 
-    from labelloom.evaluation.metrics import evaluate
-    from labelloom.evaluation.summary import groups as scores_of_groups
+    from labelloom.cli.evaluation_report import Report, side
+    from labelloom.evaluation.bootstrap import intervals
     from labelloom.runs.classifier import load
     from labelloom.runs.folder import RunFolder
     from labelloom.runs.splits import choose_split
 
     folder = RunFolder(run)
+    own = folder.read_decision()
+    settings = decide.asked_settings(own.settings(), options)
+    if save and settings is None:
+        raise typer.BadParameter("give the decision to save: --rule per-label, say.", param_hint="--save")
     classifier = load(run, allow_local_code=allow_local_code)
-    corpus, groups = _corpus(folder, classifier, data)
+    corpus, trained_on = _corpora(folder, classifier, data, needed=settings is not None)
     chosen = choose_split(corpus, split)
     one_file = len(corpus.splits) == 1
     if split is None and chosen.name != "test" and not one_file:
         typer.echo(f"{corpus.name} has no test split: these are the scores on {chosen.name}", err=True)
-    answers = classifier.predictions(chosen)
-    scores = evaluate(chosen.label_sets, answers.predicted, answers.ranking)
-    told = {} if groups is None else scores_of_groups(chosen.label_sets, answers.predicted, groups)
-    by_group = {name: values for name, values in told.items() if values["labels"]}
-    labels = _labels(classifier, chosen, answers, groups) if per_label else []
+
+    name = corpus.name if one_file else chosen.name
+    statistics = None if trained_on is None else trained_on.statistics
+    ranking = classifier.rank_split(chosen)
+    sides = [side(name, own, classifier, chosen, ranking, statistics)]
+    if settings is not None:
+        assert trained_on is not None
+        decision = _refitted(classifier, settings, trained_on.validation, len(chosen))
+        if data is None and chosen.name == "validation":
+            typer.echo("the decision is fitted on the documents that it is scored on: its scores flatter it", err=True)
+        tried = side(f"{name}: {settings.rule}", decision, classifier, chosen, ranking, statistics)
+        sides = [tried, replace(sides[0], title=f"{name}: the run's own")]
+    confidence = confidence or _CONFIDENCE
+    between = intervals(sides[0].outcome, bootstrap, confidence, seed or 0) if bootstrap else {}
+    report = Report(corpus.name, classifier, sides, statistics, between, confidence, per_label)
     if as_json:
-        flat = {f"{name}_{key}": value for name, values in by_group.items() for key, value in values.items()}
-        print_json({**scores, **flat, **({"labels": labels} if per_label else {})})
+        print_json(report.as_json())
     else:
-        _print(classifier, corpus, answers, {corpus.name if one_file else chosen.name: scores}, by_group, labels)
+        report.print(console())
+    if save:
+        _save(folder, sides[0].decision)
 
 
-def _corpus(folder: RunFolder, classifier: Classifier, data: str | None) -> tuple[Corpus, np.ndarray | None]:
-    """What is scored, and the group of each label by its frequency in the run's own training split."""
+def _corpora(folder: RunFolder, classifier: Classifier, data: str | None, needed: bool) -> tuple[Corpus, Corpus | None]:
+    """What is scored, and the run's own corpus: None where it cannot be read and is not `needed`."""
     from labelloom.runs.splits import other_corpus, own_corpus
 
     settings = classifier.data
     if data is None:
         corpus = own_corpus(folder, settings)
-        return corpus, corpus.statistics.groups()
+        return corpus, corpus
     corpus = other_corpus(data, classifier.labels, settings)
     for note in corpus.notes:
         typer.echo(note, err=True)
     try:
-        return corpus, own_corpus(folder, settings).statistics.groups()
+        return corpus, own_corpus(folder, settings)
     except DataError as error:
-        typer.echo(f"no groups of head and tail labels: the run's own corpus cannot be read ({error})", err=True)
+        if needed:
+            raise
+        message = f"no groups of head and tail labels and no PSP@k: the run's own corpus cannot be read ({error})"
+        typer.echo(message, err=True)
         return corpus, None
 
 
-def _labels(
-    classifier: Classifier, split: Split, answers: Predictions, groups: np.ndarray | None
-) -> list[dict[str, Any]]:
-    """Every label with its figures, those of most documents first."""
-    from labelloom.evaluation.summary import GROUPS, per_label
+def _refitted(classifier: Classifier, settings: DecisionSettings, validation: Split, scored: int) -> Decision:
+    """The decision of `settings`, fitted on the run's validation split. Raises SpecError in terms of the options."""
+    from labelloom.evaluation.decision import fitting_notes
+    from labelloom.evaluation.depth import top_k_problems
 
-    figures = per_label(split.label_sets, answers.predicted)
-    labels = classifier.labels
-    return [
-        {
-            "label": labels.codes[label],
-            "name": labels.names[label],
-            "group": "" if groups is None else GROUPS[groups[label]],
-            **{name: figures[name][label].item() for name in ("precision", "recall", "f1", "support")},
-        }
-        for label in sorted(range(len(labels)), key=lambda label: -figures["support"][label])
-    ]
+    if settings.k is not None:
+        documents = max(scored, len(validation))
+        if found := list(top_k_problems(settings.k, "--k", documents, len(classifier.labels))):
+            raise SpecError.from_problems(decide.in_options(found))
+    try:
+        decision = classifier.refitted(settings, validation)
+    except SpecError as error:
+        raise SpecError.from_problems(decide.in_options(error.problems)) from error
+    for note in fitting_notes(settings, validation.label_sets):
+        typer.echo(note, err=True)
+    return decision
 
 
-def _print(
-    classifier: Classifier,
-    corpus: Corpus,
-    answers: Predictions,
-    columns: dict[str, dict[str, float]],
-    groups: dict[str, dict[str, float]],
-    labels: list[dict[str, Any]],
-) -> None:
-    from labelloom.cli.scores import group_table, label_table, score_table
-    from labelloom.evaluation.decision import Decision
-    from labelloom.evaluation.metrics import evaluate
-    from labelloom.evaluation.rules import Fixed
+def _save(folder: RunFolder, decision: Decision) -> None:
+    from labelloom.runs.folder import replace_file
 
-    assert answers.truth is not None
-    if classifier.probabilities:
-        half = Decision(Fixed(0.5)).decide(answers.ranking)
-        columns["at 0.5"] = evaluate(answers.truth, half, answers.ranking)
-    out = console()
-    out.print(f"{corpus.name}: {len(answers.ids):,} documents, {len(classifier.labels):,} labels")
-    out.print(f"answers: {classifier.decision.describe()}\n")
-    out.print(score_table(columns))
-    if len(groups) > 1:
-        out.print()
-        out.print(group_table(groups))
-    if labels:
-        out.print()
-        out.print(label_table(labels))
+    replace_file(folder.decision, lambda beside: beside.write_text(decision.to_json(), encoding="utf-8"))
+    typer.echo(
+        f"saved in {folder.decision}: evaluate and predict decide so from now on; {folder.metrics.name} and "
+        f"{folder.predictions.name} still tell of the decision before",
+        err=True,
+    )

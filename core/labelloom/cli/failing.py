@@ -10,6 +10,7 @@ from typing import Any
 
 import typer
 
+from labelloom.cli.output import from_here
 from labelloom.errors import LabelloomError, Problem, SpecError
 
 debug = False
@@ -53,7 +54,7 @@ def told(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def print_problems(problems: Any) -> None:
-    """The problems on standard error, in colour on a terminal."""
+    """The problems on standard error, in colour on a terminal; paths are told from the current folder."""
     from rich.console import Console
     from rich.text import Text
 
@@ -62,10 +63,10 @@ def print_problems(problems: Any) -> None:
     for problem in problems:
         text = Text(f"process {number}: " if number else "")
         if problem.where:
-            text.append(f"{problem.where}: ", style="bold")
-        text.append(problem.message, style="red")
+            text.append(f"{from_here(problem.where)}: ", style="bold")
+        text.append(from_here(problem.message), style="red")
         for suggestion in problem.suggestions:
-            text.append("\n    try: ", style="dim").append(suggestion)
+            text.append("\n    try: ", style="dim").append(from_here(suggestion))
         console.print(text)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -13,11 +13,12 @@ from labelloom.bundles import BundleState, Catalogue
 from labelloom.cli.options import Json
 from labelloom.cli.output import console, flow, in_order, print_json, table
 from labelloom.components import KINDS, Component
+from labelloom.formats import FORMS
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-_CHOICES = (*KINDS, "specs", "bundles")
+_CHOICES = (*KINDS, "formats", "specs", "bundles")
 
 
 def list_installed(
@@ -26,19 +27,21 @@ def list_installed(
 ) -> None:
     """Show what is installed.
 
-    Components, the specs that bundles ship, and the bundles with their state. A broken bundle is shown with its error
-    and hides nothing else.
+    Components, formats of data, the specs that bundles ship, and the bundles with their state. A broken bundle is shown
+    with its error and hides nothing else.
     """
     chosen = _CHOICES if kind is None else (_choice(kind),)
     catalogue = Catalogue()
     states = catalogue.states()
     components = [component for state in states for component in state.components if component.kind in chosen]
+    formats = _formats(states) if "formats" in chosen else []
     specs = catalogue.specs() if "specs" in chosen else {}
     shown = states if "bundles" in chosen else []
     if as_json:
         print_json(
             {
                 "components": [_component(component) for component in components],
+                "formats": formats,
                 "specs": [{"name": name, "path": str(path)} for name, path in specs.items()],
                 "bundles": [_bundle(state) for state in shown],
             }
@@ -46,9 +49,10 @@ def list_installed(
         return
     out = console()
     _print_components(out, components)
+    _print_formats(out, formats)
     _print_specs(out, specs)
     _print_bundles(out, shown)
-    if not components and not specs and not shown:
+    if not components and not formats and not specs and not shown:
         out.print(
             "nothing of that kind is installed" if kind else "no bundle is installed: pip install labelloom-standard"
         )
@@ -72,6 +76,17 @@ def _component(component: Component) -> dict[str, object]:
         "gives": in_order(component.gives),
         "summary": component.summary,
     }
+
+
+def _formats(states: Sequence[BundleState]) -> list[dict[str, object]]:
+    """Those of bundles after the core's own, each with the files that tell it."""
+    formats: list[dict[str, object]] = [
+        {"name": name, "files": [f"*{suffix}" for suffix in suffixes], "summary": summary}
+        for name, (suffixes, summary) in FORMS.items()
+    ]
+    for record in (record for state in states for record in state.formats):
+        formats.append({"name": record.name, "files": list(record.files), "summary": record.summary})
+    return formats
 
 
 def _bundle(state: BundleState) -> dict[str, object]:
@@ -101,6 +116,15 @@ def _flow(component: Component) -> str:
     if component.gives or component.kind == "task":
         return flow(component.needs, component.gives)
     return "depends on its options"
+
+
+def _print_formats(out: Console, formats: Sequence[Mapping[str, object]]) -> None:
+    if formats:
+        rows = table("formats", "files", "")
+        for each in formats:
+            rows.add_row(str(each["name"]), ", ".join(cast(list[str], each["files"])), str(each["summary"]))
+        out.print(rows)
+        out.print()
 
 
 def _print_specs(out: Console, specs: Mapping[str, Path]) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import typer
 
@@ -22,11 +24,27 @@ assert set(_IN_ORDER) == FIELDS
 
 
 def console() -> Console:
-    """Standard output. Where it is no terminal lines are not wrapped, so that files and grep see them whole."""
+    """Standard output. Where it is no terminal lines are not wrapped, so that files and grep see them whole, and have
+    no blanks at their ends."""
     from rich.console import Console
 
-    width = None if sys.stdout.isatty() else _UNWRAPPED
-    return Console(highlight=False, markup=False, emoji=False, width=width)
+    if sys.stdout.isatty():
+        return Console(highlight=False, markup=False, emoji=False)
+    file = cast("IO[str]", _Trimmed(sys.stdout))
+    return Console(file=file, highlight=False, markup=False, emoji=False, width=_UNWRAPPED)
+
+
+class _Trimmed:
+    """A file that drops the blanks with which tables fill up their last column."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
+
+    def write(self, text: str) -> int:
+        return self._file.write(re.sub(r" +(?=\n)", "", text))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
 
 
 def table(*columns: str, numbers: Iterable[str] = ()) -> Table:
@@ -57,6 +75,12 @@ def in_order(names: Iterable[str]) -> list[str]:
 def flow(needs: Iterable[str], gives: Iterable[str]) -> str:
     """ "tokens, labels | label_table → document"."""
     return f"{', '.join(in_order(needs))} → {', '.join(in_order(gives))}".strip()
+
+
+def from_here(text: str) -> str:
+    """`text` with the paths of what lies below the current folder as they are from there: "runs/a/0"."""
+    here = os.getcwd().rstrip(os.sep) + os.sep
+    return re.sub(rf"(?<![\w.{re.escape(os.sep)}-]){re.escape(here)}(?=\S)", "", text) if here != os.sep else text
 
 
 def count(number: float) -> str:

@@ -9,12 +9,13 @@ from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
-from labelloom.cli.output import flow, in_order, table
+from labelloom.cli.output import flow, from_here, in_order, table
 from labelloom.components import Scale
 from labelloom.compose.plan import Node, Plan, StagePlan, TaskPlan
 from labelloom.config import held_specs
 from labelloom.spec.decision import DecisionSettings
 from labelloom.training.metric import is_loss, metric_of
+from labelloom.wording import counted
 
 _LONGEST = 32
 """Characters of an option's value that are shown: digests and paths are longer than they are worth."""
@@ -34,11 +35,13 @@ def print_plan(out: Console, plan: Plan) -> None:
         out.print()
         rows = table(f"stage {stage.name}", "")
         for name, text in _stage(plan, stage):
-            rows.add_row(f"  {name}", text)
+            rows.add_row(f"  {name}", from_here(text))
         out.print(rows)
     out.print()
     rows = table("answers", "")
     rows.add_row("  scores", _SCALES[plan.scale])
+    if plan.spec.decision.calibration != "none":
+        rows.add_row("", f"calibrated on validation: {plan.spec.decision.calibration}")
     rows.add_row("  labels", _decision(plan.spec.decision))
     out.print(rows)
 
@@ -58,7 +61,7 @@ def _tree(plan: Plan) -> Tree:
 
 
 def _grow(tree: Tree, node: Node, name: str) -> None:
-    text = Text(f"{name}  ").append(node.component.name, style="bold")
+    text = Text(f"{name}  ").append(from_here(node.component.name), style="bold")
     text.append(f"  {flow(node.signature.needs, node.signature.gives)}")
     if options := _options(node):
         text.append(f"  {options}", style="dim")
@@ -103,7 +106,7 @@ def _stage(plan: Plan, stage: StagePlan) -> Iterator[tuple[str, str]]:
     rates = [f"{settings.learning_rate:g}", *(f"{rate:g} for {path}" for path, rate in settings.rates.items())]
     yield (
         "training",
-        f"{length} of {settings.batch_size} documents a step, rate {', '.join(rates)}, {settings.precision}",
+        f"{length} of {counted(settings.batch_size, 'document')} a step, rate {', '.join(rates)}, {settings.precision}",
     )
     yield "keeps", _kept(stage)
 
@@ -117,7 +120,9 @@ def _loss(task: TaskPlan, several: bool) -> str:
 def _kept(stage: StagePlan) -> str:
     metric = metric_of(stage)
     patience = (
-        f"; stops after {stage.settings.patience} validations without a better one" if stage.settings.patience else ""
+        f"; stops after {counted(stage.settings.patience, 'validation')} without a better one"
+        if stage.settings.patience
+        else ""
     )
     kept = (
         f"the weights with the {'lowest' if is_loss(metric) else 'best'} {metric} on validation"
@@ -129,7 +134,8 @@ def _kept(stage: StagePlan) -> str:
 
 def _decision(decision: DecisionSettings) -> str:
     texts: dict[str, Any] = {
-        "fitted": f"those that reach one threshold, fitted on validation for {decision.metric}",
+        "fitted": f"those that reach one threshold, fitted on validation for {decision.fitted_for}",
+        "per-label": f"those that reach their own threshold, fitted on validation for {decision.fitted_for}",
         "fixed": f"those that reach {decision.threshold:g}",
         "top-k": f"the {decision.k} best of each document",
     }

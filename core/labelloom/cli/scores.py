@@ -9,6 +9,7 @@ from typing import Any
 from rich.table import Table
 
 from labelloom.cli.output import table
+from labelloom.data.statistics import HEAD_SHARE, MID_SHARE
 from labelloom.evaluation.summary import table as rows_of
 
 Scores = Mapping[str, float]
@@ -16,10 +17,23 @@ Scores = Mapping[str, float]
 
 def score_table(columns: Mapping[str, Scores]) -> Table:
     """Metrics down, `columns` across."""
+    return _cell_table({title: dict(rows_of(scores)) for title, scores in columns.items()})
+
+
+def interval_table(columns: Mapping[str, Scores], intervals: Mapping[str, tuple[float, float]], title: str) -> Table:
+    """The same with the `intervals` of the first column beside it, under `title`."""
+    cells = {name: dict(rows_of(scores)) for name, scores in columns.items()}
+    lows, highs = (rows_of({key: bounds[end] for key, bounds in intervals.items()}) for end in (0, 1))
+    between = {name: f"{low} – {high}" for (name, low), (_, high) in zip(lows, highs, strict=True)}
+    first, *others = cells
+    return _cell_table({first: cells[first], title: between, **{name: cells[name] for name in others}})
+
+
+def _cell_table(columns: Mapping[str, Mapping[str, str]]) -> Table:
+    """Rows down by the names in `columns`, empty where a column has none of a name."""
     made = table("", *columns, numbers=columns)
-    values = {title: dict(rows_of(scores)) for title, scores in columns.items()}
-    for name in dict.fromkeys(name for column in values.values() for name in column):
-        made.add_row(name, *(column.get(name, "") for column in values.values()))
+    for name in dict.fromkeys(name for column in columns.values() for name in column):
+        made.add_row(name, *(column.get(name, "") for column in columns.values()))
     return made
 
 
@@ -58,11 +72,19 @@ def group_table(groups: Mapping[str, Mapping[str, float]]) -> Table:
 
 
 def label_table(labels: Sequence[Mapping[str, Any]]) -> Table:
-    """Every label, as `evaluate --per-label` tells it."""
+    """Every label, as `evaluate --per-label` tells it; names and groups only where there are any."""
     numbers = ["documents", "precision", "recall", "F1"]
-    made = table("label", "name", "group", *numbers, numbers=numbers)
+    told = [key for key in ("name", "group") if any(label[key] not in ("", label["label"]) for label in labels)]
+    made = table("label", *told, *numbers, numbers=numbers)
     for label in labels:
         figures = [f"{label[key]:.4f}" for key in ("precision", "recall", "f1")]
-        name = label["name"] if label["name"] != label["label"] else ""
-        made.add_row(label["label"], name, label["group"], f"{label['support']:,}", *figures)
+        words = [label[key] if label[key] != label["label"] else "" for key in told]
+        made.add_row(label["label"], *words, f"{label['support']:,}", *figures)
     return made
+
+
+def groups_explained() -> str:
+    """What head, mid and tail labels are."""
+    return (
+        f"groups by documents in training: head has {HEAD_SHARE:.1%} of them or more, mid {MID_SHARE:.1%}, tail fewer"
+    )

@@ -175,6 +175,11 @@ class Assembly(nn.Module):
         self.parts = dict(parts)
         self.fixed = frozenset(name for name, weight in self.named_parameters() if not weight.requires_grad)
 
+    @property
+    def notes(self) -> list[str]:
+        """What its parts have to tell the user, with their paths."""
+        return [f"{path}: {note}" for path, part in self.parts.items() for note in part.notes]
+
 
 def log_sums(scores: Mapping[str, Tensor], before: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """(B, 1) by branch: log sum exp of `scores` (B, C), in fp32, and of those that made `before`."""

@@ -17,6 +17,7 @@ from labelloom.config import Config, PartSpec, Signature, held_specs
 from labelloom.errors import BundleError, Problem
 from labelloom.spec import Spec, StageSpec
 from labelloom.spec.problems import problems_of
+from labelloom.wording import with_article
 
 
 class Resolver:
@@ -36,7 +37,8 @@ class Resolver:
             self.problems += [Problem(f"{key}.use", problem.message, problem.suggestions) for problem in error.problems]
             return None
         if component.kind != kind:
-            self.problems.append(Problem(f"{key}.use", f"{spec.use} is a {component.kind}; here stands a {kind}"))
+            message = f"{spec.use} is {with_article(component.kind)}; {with_article(kind)} is expected here"
+            self.problems.append(Problem(f"{key}.use", message, (f"labelloom list {kind.replace('_', '-')}s",)))
             return None
         config = self.config(component, spec.options, key, beside=type(spec).model_fields)
         if config is None:
@@ -110,7 +112,7 @@ class Resolver:
     def _component(self, use: str, kind: Kind) -> Component:
         if use.endswith(".py") or ".py:" in use:
             return load_local(use, self.folder, kind, self.allow_local_code)[0]
-        return self.catalogue.component(use)
+        return self.catalogue.component(use, kind)
 
 
 def make_plan(spec: Spec, resolver: Resolver) -> Plan | None:

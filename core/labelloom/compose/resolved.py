@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from labelloom.compose.plan import Node, Plan
-from labelloom.config import PartSpec
+from labelloom.config import PartSpec, written_out
 from labelloom.spec import Spec, TaskSpec
 
 
@@ -54,7 +54,7 @@ def _task_written_out(spec: TaskSpec, node: Node) -> TaskSpec:
 
 
 def _options(node: Node) -> dict[str, Any]:
-    options = node.config.model_dump(mode="json")
+    options = written_out(node.config)
     for below, part in node.held.items():
         name, _, index = below.partition(".")
         written = _written_out(part).model_dump(mode="json")

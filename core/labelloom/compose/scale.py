@@ -76,10 +76,19 @@ def _unlike(plan: Plan, scales: Mapping[str, Scale]) -> Iterator[Problem]:
 
 
 def _fixed_threshold(plan: Plan, scale: Scale) -> Iterator[Problem]:
-    if scale != "probabilities" and plan.spec.decision.rule == "fixed":
-        what = "rank only" if scale == "ranks" else "share 1 among all labels"
+    decision = plan.spec.decision
+    if scale == "probabilities":
+        return
+    what = "rank only" if scale == "ranks" else "share 1 among all labels"
+    if decision.calibration == "temperature":
+        yield Problem(
+            "decision.calibration",
+            f"a temperature divides logits of probabilities, and the losses of this model train its scores to {what}",
+            ('calibration = "platt"',),
+        )
+    if decision.rule == "fixed" and decision.calibration != "platt":
         yield Problem(
             "decision.rule",
             f"a fixed threshold is a probability, and the losses of this model train its scores to {what}",
-            ('rule = "fitted"', 'rule = "top-k"'),
+            ('rule = "fitted"', 'rule = "top-k"', 'calibration = "platt"'),
         )

@@ -7,7 +7,7 @@ from typing import Any
 
 from labelloom.bundles import Catalogue, load_target
 from labelloom.components import KINDS, Component, Kind
-from labelloom.config import PartSpec, held_kinds
+from labelloom.config import NONE, PartSpec, held_kinds, none_words
 from labelloom.errors import BundleError
 from labelloom.spec.models import BranchSpec, ModelSpec, Spec, StageSpec, TaskSpec
 
@@ -70,6 +70,8 @@ def _options(component: Component, own: Mapping[str, Any], definitions: dict[str
     schema = config.model_json_schema(ref_template=f"#/$defs/{component.name.replace('/', '.')}.{{model}}")
     for name, kind in held_kinds(config).items():
         _point(schema["properties"][name], kind)
+    for name in none_words(config):
+        schema["properties"][name]["anyOf"].append({"const": NONE})
     for name, definition in schema.get("$defs", {}).items():
         if name not in (PartSpec.__name__, TaskSpec.__name__):
             definitions[f"{component.name.replace('/', '.')}.{name}"] = definition
@@ -100,4 +102,4 @@ def _allow_what_reading_allows(schema: dict[str, Any]) -> None:
         },
     }
     schema |= {"if": {"required": ["extends"]}, "then": True, "else": required}
-    definitions["TrainingSettings"]["properties"]["clip_norm"]["anyOf"].append({"const": "none"})
+    definitions["TrainingSettings"]["properties"]["clip_norm"]["anyOf"].append({"const": NONE})

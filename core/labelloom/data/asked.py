@@ -9,9 +9,9 @@ from pathlib import Path
 from labelloom.bundles import Catalogue, load_target
 from labelloom.data.cache import digest_of
 from labelloom.data.records import Source
-from labelloom.errors import BundleError, DataError, UnknownNameError
+from labelloom.errors import BundleError, DataError
 from labelloom.formats import DataFormat
-from labelloom.spec.data import FORMS, DataSettings
+from labelloom.spec.data import DataSettings
 
 
 def named_source(path: Path, settings: DataSettings, catalogue: Catalogue) -> Source:
@@ -21,7 +21,7 @@ def named_source(path: Path, settings: DataSettings, catalogue: Catalogue) -> So
     is not in this format or a key of `[data]` means nothing to it.
     """
     assert settings.format is not None
-    record = find_format(settings.format, catalogue)
+    record = catalogue.format(settings.format)
     ignored = _ignored(record, settings)
     if ignored:
         raise DataError(
@@ -34,18 +34,6 @@ def named_source(path: Path, settings: DataSettings, catalogue: Catalogue) -> So
         files = f"; expected {' and '.join(record.files)}" if record.files else ""
         raise DataError(f"is not in the format {record.name}{files}", where=str(path), suggestions=[_found_in(path)])
     return source
-
-
-def find_format(name: str, catalogue: Catalogue) -> DataFormat:
-    """The record of a bundle's format. Raises as `Catalogue.format` does, and names the core's own formats too."""
-    try:
-        return catalogue.format(name)
-    except UnknownNameError as error:
-        if "/" in name:
-            raise
-        suggestions = [*error.problems[0].suggestions[:2], *FORMS]
-        message = f"no format is called {name!r}"
-        raise UnknownNameError(message, where="data.format", suggestions=suggestions) from error
 
 
 def recognised_source(path: Path, settings: DataSettings, catalogue: Catalogue) -> tuple[Source | None, list[str]]:

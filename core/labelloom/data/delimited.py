@@ -62,8 +62,10 @@ def _rows(path: Path, delimiter: str, quotes: bool) -> Iterator[Row | Problem]:
     """The rows of a file that hold anything; ends after the first problem, since what follows hangs on it."""
     csv.field_size_limit(_LONGEST)
     lines = _Lines(path)
-    quoting = csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE
-    reader = csv.reader(lines, delimiter=delimiter, quoting=quoting, strict=True)
+    if quotes:
+        reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    else:
+        reader = csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE, strict=True)
     start = 1
     while True:
         try:

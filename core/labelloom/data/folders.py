@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from glob import glob
 from pathlib import Path
 
-from labelloom.data.forms import FORMS, Form, form_of, form_source, stem_of
+from labelloom.data.forms import Form, form_of, form_source, stem_of
 from labelloom.data.label_files import LABELS_FILE, label_path
 from labelloom.data.records import SPLIT_NAMES, Source
 from labelloom.errors import DataError
+from labelloom.formats import FORMS
 from labelloom.spec.data import DataSettings
 
 _SHARD = re.compile(r"(?P<stem>.+)-(?P<number>\d+)-of-(?P<count>\d+)")
@@ -78,7 +79,7 @@ def _files_in(folder: Path, settings: DataSettings) -> Files:
             suggestions=[f'format = "{form}" under [data] in the spec' for form in forms],
         )
     if not files:
-        suffixes = next((form.suffixes for form in FORMS if form.name == settings.format), None)
+        suffixes = FORMS[settings.format][0] if settings.format else None
         raise DataError(
             f"has no file that is read; expected {' or '.join(suffixes or _first_suffixes())}", where=str(folder)
         )
@@ -149,7 +150,7 @@ def _named_files(folder: Path, settings: DataSettings) -> dict[str, Files]:
 
 
 def _no_training_split(folder: Path, found: list[str], settings: DataSettings) -> DataError:
-    suffix = next((form.suffixes[0] for form in FORMS if form.name == settings.format), ".csv")
+    suffix = FORMS[settings.format or "csv"][0][0]
     return DataError(
         f"no training split; found {_listed(found) or 'no file that is read: ' + ', '.join(_first_suffixes())}",
         where=str(folder),
@@ -162,7 +163,7 @@ def _no_training_split(folder: Path, found: list[str], settings: DataSettings) -
 
 
 def _first_suffixes() -> list[str]:
-    return [form.suffixes[0] for form in FORMS]
+    return [f".{form}" for form in FORMS]
 
 
 def _listed(names: Iterable[str]) -> str:

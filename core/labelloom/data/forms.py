@@ -15,6 +15,7 @@ from labelloom.data.label_files import LABELS_FILE, read_label_file
 from labelloom.data.parquet import parquet_columns, read_parquet
 from labelloom.data.records import Record, Source, SourcePart, SourceSplit
 from labelloom.errors import DataError, Problem
+from labelloom.formats import FORMS
 from labelloom.spec.data import DataSettings
 
 
@@ -22,36 +23,26 @@ class Form(NamedTuple):
     """A form of files: the suffixes that tell it, what reads the records, and what reads the names of the fields."""
 
     name: str
-    suffixes: tuple[str, ...]
     read: Callable[[Path, DataSettings], Iterator[Record | Problem]]
     columns: Callable[[Path, DataSettings], list[str]]
-    summary: str
+
+    @property
+    def suffixes(self) -> tuple[str, ...]:
+        return FORMS[self.name][0]
 
 
-FORMS = (
-    Form(
-        "jsonl",
-        (".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz"),
-        read_jsonl,
-        lambda path, _: json_fields(jsonl_items(path)),
-        "JSON lines: one object a line",
-    ),
-    Form(
-        "json",
-        (".json", ".json.gz"),
-        read_json,
-        lambda path, _: json_fields(json_items(path)),
-        "One list of objects, or JSON lines under another name",
-    ),
-    Form("csv", (".csv", ".csv.gz"), read_csv, csv_columns, "Rows with commas between the cells, below a header"),
-    Form("tsv", (".tsv", ".tsv.gz"), read_tsv, tsv_columns, "Rows with tabs between the cells, below a header"),
-    Form("parquet", (".parquet",), read_parquet, parquet_columns, "Columns with types"),
+_FORMS = (
+    Form("jsonl", read_jsonl, lambda path, _: json_fields(jsonl_items(path))),
+    Form("json", read_json, lambda path, _: json_fields(json_items(path))),
+    Form("csv", read_csv, csv_columns),
+    Form("tsv", read_tsv, tsv_columns),
+    Form("parquet", read_parquet, parquet_columns),
 )
 
 
 def form_of(path: Path, named: str | None) -> Form | None:
     """The form that `named` names, or else the one that the file's suffix tells; None where neither does."""
-    for form in FORMS:
+    for form in _FORMS:
         if form.name == named or (named is None and path.name.lower().endswith(form.suffixes)):
             return form
     return None

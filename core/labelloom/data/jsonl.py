@@ -13,9 +13,10 @@ from labelloom.data.records import Record, kind_of
 from labelloom.errors import Problem
 from labelloom.spec.data import DataSettings
 
+_LIST = "is a JSON list; expected one object a line"
 _EXAMPLE = '{"text": "…", "labels": ["…"]}'
 Item = tuple[int, Mapping[str, object]]
-"""A line and the object on it."""
+"""An object after the line that it stands on, or its place in a list, from 1."""
 
 
 def read_jsonl(path: Path, settings: DataSettings) -> Iterator[Record | Problem]:
@@ -46,7 +47,10 @@ def jsonl_items(path: Path) -> Iterator[Item | Problem]:
         if isinstance(line, Problem):
             yield line
         elif line.text.strip():
-            yield _item(line.text.rstrip(), line.number, path)
+            item = _item(line.text.rstrip(), line.number, path)
+            yield item
+            if isinstance(item, Problem) and item.message == _LIST:
+                return  # what its other lines lack says nothing more
 
 
 def _item(text: str, line: int, path: Path) -> Item | Problem:
@@ -57,7 +61,7 @@ def _item(text: str, line: int, path: Path) -> Item | Problem:
         if line == 1 and text.lstrip().startswith("["):
             name = path.name.removesuffix(".gz").rpartition(".")[0] or "new"
             remedies = (f"jq -c '.[]' {path} > new.jsonl", f"call it {name}.json, if it is one list of objects")
-            return Problem(where, "is a JSON list; expected one object a line", remedies)
+            return Problem(where, _LIST, remedies)
         return Problem(where, f"broken JSON at column {error.colno}: {error.msg}", (f"one object a line: {_EXAMPLE}",))
     except (ValueError, RecursionError) as error:  # a number of thousands of digits, thousands of brackets
         return Problem(where, f"broken JSON: {error}", (f"one object a line: {_EXAMPLE}",))
@@ -67,7 +71,7 @@ def _item(text: str, line: int, path: Path) -> Item | Problem:
 
 
 def json_items(path: Path) -> Iterator[Item | Problem]:
-    """The objects of a file that is one list, each with the line on which it starts; or those of JSON lines."""
+    """The objects of a file that is one list, each with its place in it, from 1; or those of JSON lines."""
     parts: list[str] = []
     for line in read_lines(path):
         if isinstance(line, Problem):
@@ -76,40 +80,45 @@ def json_items(path: Path) -> Iterator[Item | Problem]:
         if not parts and line.text.strip() and not line.text.lstrip().startswith("["):
             yield from jsonl_items(path)
             return
-        parts.append(line.text)
-    yield from _listed("".join(parts), path)
+        if parts or line.text.strip():
+            parts.append(line.text)
+    if parts:
+        yield from _listed("".join(parts), path)
 
 
 def _listed(text: str, path: Path) -> Iterator[Item | Problem]:
-    """The objects of a list, decoded one after the other, so that only the text and one object are in memory."""
-    decoder, line, seen = json.JSONDecoder(), 1, 0
-    at = _after_spaces(text, 0) + 1
-    expected = "expected one list of objects"
-    while (at := _after_spaces(text, at)) < len(text) and text[at] != "]":
-        line += text.count("\n", seen, at)
-        seen = at
-        where = f"{path}:{line}"
+    """The objects of a list, decoded one after the other, so that only the text and one object are in memory.
+
+    They are counted, not their lines: many such files are one line.
+    """
+    decoder, number = json.JSONDecoder(), 0
+    at = _after_spaces(text, text.index("[") + 1)
+    while text[at : at + 1] != "]":
+        number += 1
         try:
             fields, at = decoder.raw_decode(text, at)
         except json.JSONDecodeError as error:
-            yield Problem(f"{path}:{error.lineno}", f"broken JSON at column {error.colno}: {error.msg}; {expected}")
+            yield _broken(f"{path}:{number}", f"line {error.lineno}, column {error.colno}: {error.msg}")
             return
         except (ValueError, RecursionError) as error:
-            yield Problem(where, f"broken JSON: {error}; {expected}")
+            yield _broken(f"{path}:{number}", str(error))
             return
         if isinstance(fields, Mapping):
-            yield line, fields
+            yield number, fields
         else:
-            yield Problem(where, f"{expected}, found {kind_of(fields)} in it", (f"write {_EXAMPLE}",))
+            message = f"expected a list of objects, found {kind_of(fields)} in it"
+            yield Problem(f"{path}:{number}", message, (f"write {_EXAMPLE}",))
         at = _after_spaces(text, at)
         if text[at : at + 1] == ",":
-            at += 1
+            at = _after_spaces(text, at + 1)
         elif text[at : at + 1] != "]":
-            line += text.count("\n", seen, at)
-            yield Problem(f"{path}:{line}", f"broken JSON: ',' or ']' is missing after an object; {expected}")
+            ended = "the list does not end" if at == len(text) else "a comma is missing after this object"
+            yield _broken(f"{path}:{number}", ended)
             return
-    if text and text[at : at + 1] != "]":
-        yield Problem(str(path), f"broken JSON: the list does not end; {expected}", ("copy or download it again",))
+
+
+def _broken(where: str, message: str) -> Problem:
+    return Problem(where, f"broken JSON: {message}; expected one list of objects", (f"[{_EXAMPLE}, …]",))
 
 
 def _after_spaces(text: str, at: int) -> int:

@@ -167,8 +167,8 @@ def _read_split(
                 (len(distinct) < len(document.labels), "with a repeated label, counted once"),
             ):
                 if holds:
-                    count, *first = tolerated.get(what, (0, part, document.line))
-                    tolerated[what] = (count + 1, *first)
+                    count, first, line = tolerated.get(what, (0, part, document.line))
+                    tolerated[what] = (count + 1, first, line)
             numbers.extend(number for number in distinct if number is not None)
             counts.append(len(distinct))
             text_hashes.append(0 if blank else hash(document.text))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from labelloom.data.figures import Overview, SplitOverview
+from labelloom.data.figures import Overview
 from labelloom.spec.data import DataSettings
 from labelloom.wording import counted
 
@@ -15,6 +15,8 @@ _WHY = {
     "validation": "checkpoint and threshold are chosen on few documents",
     "test": "differences of a few points of micro-F1 are within chance",
 }
+_SOME = 20
+"""Documents of which all may have a label without that being chance."""
 _LONG_WORDS = 12
 """Characters a word, on average, from which white space does not seem to divide words; English has about 6."""
 
@@ -33,7 +35,7 @@ def _sizes(told: Overview, settings: DataSettings) -> Iterator[str]:
         sizes["validation"] = round(train * settings.validation)
     sizes["train"] = train - sum(size for name, size in sizes.items() if name not in told.splits)
     for name, size in sizes.items():
-        if size < _SMALL[name]:
+        if 0 < size < _SMALL[name]:
             cut = "" if name in told.splits else ", cut from train when one trains"
             yield f"{name}: only {counted(size, 'document')}{cut}: {_WHY[name]}"
 
@@ -48,7 +50,7 @@ def _labels(told: Overview) -> Iterator[str]:
     if never:
         yield f"labels: {never:,} with no training document: nothing can learn them"
     everywhere = [told.labels.codes[label] for label in told.by_frequency() if _is_everywhere(told, int(label))]
-    if everywhere and total > 1:
+    if everywhere and total > 1 and told.splits["train"].documents >= _SOME:
         yield f"labels: every training document has {', '.join(everywhere[:3])}: that tells documents apart in nothing"
     whole = told.whole
     if whole.most_labels == 1 and not whole.without_label:
@@ -64,21 +66,16 @@ def _is_everywhere(told: Overview, label: int) -> bool:
 
 
 def _texts(told: Overview) -> Iterator[str]:
-    whole = told.whole
-    if whole.words.mean and whole.characters.mean / whole.words.mean > _LONG_WORDS:
-        length = whole.characters.mean / whole.words.mean
+    train = told.splits["train"]
+    length = train.characters.mean / max(train.words.mean, 1)
+    if length > _LONG_WORDS:
         yield (
             f"texts: a word has {length:.0f} characters on average: if the language puts no space between words, count "
             "with --splitter characters, or jieba for Chinese"
         )
-    for split in told.splits.values():
-        yield from _repeats(split)
-
-
-def _repeats(split: SplitOverview) -> Iterator[str]:
-    if split.name == "train" and split.repeated > split.documents / 20:
-        repeat = "repeats" if split.repeated == 1 else "repeat"
+    if train.repeated > train.documents / 20:
+        verbs = ("repeats", "counts") if train.repeated == 1 else ("repeat", "count")
         yield (
-            f"{split.name}: {counted(split.repeated, 'document')} {repeat} the text of an earlier one, and so counts "
+            f"train: {counted(train.repeated, 'document')} {verbs[0]} the text of an earlier one, and so {verbs[1]} "
             "double in training"
         )

@@ -10,11 +10,11 @@ from labelloom.bundles import Catalogue
 from labelloom.data.asked import named_source, recognised_source
 from labelloom.data.cache import digest_of
 from labelloom.data.folders import file_source, folder_source
-from labelloom.data.forms import FORMS
 from labelloom.data.hub import hub_source
 from labelloom.data.label_files import named_label_file
 from labelloom.data.records import Source
 from labelloom.errors import DataError
+from labelloom.formats import FORMS
 from labelloom.spec.data import HUB_PREFIX, DataSettings
 
 _SAMPLES = Path(__file__).parent / "samples"
@@ -37,7 +37,7 @@ def path_source(settings: DataSettings) -> Source | None:
     path = Path(settings.source).expanduser()
     if not path.exists():
         return None
-    by_name = settings.format in [form.name for form in FORMS]
+    by_name = settings.format in FORMS
     if settings.format and not by_name:
         return named_source(path, settings, Catalogue())
     source, failed = None, list[str]()
@@ -51,7 +51,7 @@ def path_source(settings: DataSettings) -> Source | None:
         ) from error
     if source is None:
         raise DataError(
-            f"this kind of file is not read; expected {', '.join(form.suffixes[0] for form in FORMS)}, plain or .gz",
+            f"this kind of file is not read; expected {', '.join(f'.{form}' for form in FORMS)}, plain or .gz",
             where=str(path),
             suggestions=['format = "csv" under [data] in the spec, if its name does not tell', *failed],
         )
@@ -74,16 +74,29 @@ def find_source(settings: DataSettings) -> Source:
             return _with_label_file(found, settings)
     name = settings.source
     path = Path(name).expanduser()
-    beside = [str(path.with_name(other.name)) for other in path.parent.glob("*")] if path.parent.is_dir() else []
+    beside = _called_alike(path) if path.parent.is_dir() else []
     raise DataError(
         f"no file or folder {name!r}, and no such sample",
         where="data.source",
         suggestions=[
-            *get_close_matches(name, [*sample_names(), *beside], n=3),
+            *get_close_matches(name, sample_names(), n=1),
+            *beside,
             f"a sample: {', '.join(sample_names())}",
-            f"hf:{path.name} if it is a data set of the Hugging Face hub",
+            *([] if path.suffix else [f"hf:{path.name} if it is a data set of the Hugging Face hub"]),
         ],
     )
+
+
+def _called_alike(path: Path) -> list[str]:
+    """What lies beside `path` under a name like it: the same but for its ending, or a like one that ends the same."""
+    others = [other for other in path.parent.iterdir() if other.name != path.name]
+    same = [other.name for other in others if _stem(other) == _stem(path)]
+    alike = [other.name for other in others if other.suffixes == path.suffixes]
+    return [str(path.with_name(name)) for name in dict.fromkeys([*same, *get_close_matches(path.name, alike, n=3)])][:3]
+
+
+def _stem(path: Path) -> str:
+    return path.name.removesuffix("".join(path.suffixes))
 
 
 def _with_label_file(source: Source, settings: DataSettings) -> Source:

@@ -12,6 +12,8 @@ from labelloom.data.cache import cached_arrays, digest_of
 from labelloom.data.label_sets import LabelSets
 
 HEAD, MID, TAIL = 0, 1, 2
+HEAD_SHARE, MID_SHARE = 3000 / 53840, 1000 / 53840
+"""The shares of the training documents from which a label belongs to the head and to the middle."""
 
 
 class CorpusStatistics:
@@ -75,7 +77,7 @@ class CorpusStatistics:
         """The rows of the training split that carry `label`, int64, ascending."""
         return self._label_sets.documents_of(label)
 
-    def groups(self, head: float | int = 3000 / 53840, mid: float | int = 1000 / 53840) -> np.ndarray:
+    def groups(self, head: float | int = HEAD_SHARE, mid: float | int = MID_SHARE) -> np.ndarray:
         """(L,) int8 by frequency: 0 (head) from `head` upwards, 1 (mid) from `mid` upwards, 2 (tail) below.
 
         A float is a share of the documents, an int a number of them. The defaults are the 3,000 and 1,000 of

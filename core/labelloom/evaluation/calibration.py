@@ -63,7 +63,7 @@ class Platt:
     of: Literal["score", "logit"]
 
     def apply(self, scores: np.ndarray) -> np.ndarray:
-        values = logit(scores) if self.of == "logit" else scores.astype(np.float64)
+        values = logit(scores) if self.of == "logit" else _as_they_are(scores)
         return sigmoid(self.slope * values + self.intercept)
 
     def describe(self) -> str:
@@ -80,6 +80,10 @@ def logit(probabilities: np.ndarray) -> np.ndarray:
     p = np.clip(probabilities.astype(np.float64), _LEAST, _MOST)
     logits: np.ndarray = np.log(p) - np.log1p(-p)
     return logits
+
+
+def _as_they_are(scores: np.ndarray) -> np.ndarray:
+    return scores.astype(np.float64)
 
 
 def sigmoid(values: np.ndarray) -> np.ndarray:
@@ -124,7 +128,13 @@ def fit_calibration(
             where="validation split",
             suggestions=("give it documents with labels", 'decision.calibration = "none"'),
         )
-    decisions = _Decisions(ranking, truth, logit if probabilities else np.float64)
+    decisions = _Decisions(ranking, truth, logit if probabilities else _as_they_are)
+    if not decisions.count:
+        raise DataError(
+            "every score on it is minus infinity, so none can be calibrated",
+            where="validation split",
+            suggestions=('decision.calibration = "none"',),
+        )
     if settings.calibration == "temperature":
         return Temperature(_fit_temperature(decisions))
     return Platt(*_fit_platt(decisions), "logit" if probabilities else "score")

@@ -28,15 +28,12 @@ class Decision:
     calibration: Calibration | None = None
 
     def calibrated(self, ranking: Ranking) -> Ranking:
-        """What a model ranked, with the scores that people see and the rule decides on: in the same order."""
+        """What a model ranked, in the same order, with the scores that people see and the rule decides on."""
         return ranking if self.calibration is None else calibrated(ranking, self.calibration)
 
     def decide(self, ranking: Ranking) -> LabelSets:
-        """The label set of each document of `ranking`, whose scores are as `calibrated` gives them.
-
-        What a document gets depends on no other document.
-        """
-        chosen = self.rule.choose(ranking)
+        """The label set of each document that a model ranked. What a document gets depends on no other document."""
+        chosen = self.rule.choose(self.calibrated(ranking))
         if self.at_least_one:
             chosen = chosen.copy()
             chosen[:, 0] |= ~chosen.any(axis=1)
@@ -132,7 +129,6 @@ def fitting_notes(settings: DecisionSettings, truth: LabelSets) -> list[str]:
         notes.append(f"{what} is fitted on {len(truth)} documents: with fewer than {_FEW} it may be far off")
     unseen = truth.label_count - len(np.unique(truth.values))
     if unseen and thresholds and settings.fitted_for == "macro_f1":
-        notes.append(
-            f"{unseen:,} of {truth.label_count:,} labels have no document on validation, so no threshold is fitted to them"
-        )
+        of = f"{unseen:,} of {truth.label_count:,} labels"
+        notes.append(f"{of} have no document on validation, so no threshold is fitted to them")
     return notes

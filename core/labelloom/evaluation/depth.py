@@ -1,6 +1,11 @@
-"""How many labels of each document a ranking keeps."""
+"""How many labels of each document a ranking keeps, and what needs more than that."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+
+from labelloom.errors import Problem
+from labelloom.evaluation.metrics import find_metric
 
 _ENTRIES = 50_000_000
 _LEAST = 100
@@ -9,3 +14,32 @@ _LEAST = 100
 def depth_for(documents: int, labels: int) -> int:
     """How many labels of each document are kept: all where that is 50 million entries or fewer, never under 100."""
     return min(labels, max(_LEAST, _ENTRIES // max(1, documents)))
+
+
+def metric_problems(key: str, where: str, ranked: tuple[int, int], probabilities: bool) -> Iterator[Problem]:
+    """Why the metric `key` cannot be computed on the validation split.
+
+    `ranked` says how many documents and labels there are, `probabilities` whether the decision's scores are some.
+    """
+    documents, labels = ranked
+    depth = depth_for(documents, labels)
+    cut = f"the ranking of {documents:,} validation documents keeps the best {depth:,} of {labels:,} labels"
+    needs, (_, _, k) = find_metric(key, where=where).needs, key.partition("@")
+    if depth < labels and "complete ranking" in needs:
+        yield Problem(where, f"{key} needs a ranking of every label; {cut}", ("micro_f1", "ndcg@5"))
+    if k and depth < min(int(k), labels):
+        yield Problem(where, f"{key} needs the best {int(k):,} labels; {cut}", (key.replace(k, str(depth)),))
+    if "probabilities" in needs and not probabilities:
+        message = f"{key} needs probabilities, but the scores of this model only rank labels"
+        yield Problem(where, message, ("micro_f1", 'decision.calibration = "platt"'))
+
+
+def top_k_problems(k: int, where: str, documents: int, labels: int) -> Iterator[Problem]:
+    """Why k labels cannot be given to each of so many documents that are ranked at once."""
+    depth = depth_for(documents, labels)
+    if k > labels:
+        message = f"{k} labels cannot be given to every document: there are {labels}"
+        yield Problem(where, message, (f"k = {labels} or less",))
+    elif k > depth:
+        message = f"{k} labels cannot be given to every document: of {labels:,} the best {depth:,} are ranked"
+        yield Problem(where, message, (f"k = {depth} or less",))

@@ -81,8 +81,8 @@ class Facts:
             hits = self.hits(k)
             gained = np.empty(len(hits))
             assert self.ranking is not None
-            for rows in blocks(len(hits), hits.shape[1]):
-                gained[rows] = (worth[self.ranking.labels[rows, :k]] * hits[rows]).sum(axis=1)
+            for block in blocks(len(hits), hits.shape[1]):
+                gained[block] = (worth[self.ranking.labels[block, :k]] * hits[block]).sum(axis=1)
             rows, place, true = self._rarest
             near = place < k
             best = np.bincount(rows[near], weights=worth[true[near]], minlength=len(hits))
@@ -155,7 +155,7 @@ class Facts:
         scores = self.ranking.to_dense()
         counts = np.bincount(self.truth.values, minlength=self.truth.label_count)
         both = np.flatnonzero((counts > 0) & (counts < len(scores)))
-        return [LabelOrder.of(scores[:, label], self.truth.documents_of(label)) for label in both]
+        return [LabelOrder.of(scores[:, label], self.truth.documents_of(label)) for label in both.tolist()]
 
 
 @dataclass(frozen=True)

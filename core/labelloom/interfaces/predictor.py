@@ -21,7 +21,7 @@ from labelloom.interfaces.states import States
 
 
 class Predictor(Part):
-    """Gives `scores` (B, C) for the labels of `batch.label_ids`: logits when its task trains probabilities."""
+    """Gives `scores` (B, C) for the labels of `batch.label_ids`: logits when its task trains more than ranks."""
 
     def forward(self, states: States, batch: Batch) -> States:
         """`states` with `scores` added."""

@@ -56,7 +56,7 @@ class Features:
 def _vectorizer(splitter: str, ngrams: int, **options: Any) -> Any:
     text = sklearn("feature_extraction.text")
     return text.TfidfVectorizer(
-        tokenizer=word_splitter(splitter),
+        tokenizer=word_splitter(splitter, "baseline.splitter"),
         token_pattern=None,
         lowercase=False,
         ngram_range=(1, ngrams),

@@ -101,7 +101,7 @@ class _Fitting:
                 )
             }
         features, matrix = self._features[choice.ngrams]
-        setting = Setting(settings.classifier, choice.class_weight, choice.c, self.seed)
+        setting = Setting(settings.classifier, choice.class_weight, choice.c, self.seed, settings.prune)
 
         began = time.monotonic()
 

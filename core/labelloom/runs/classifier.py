@@ -12,12 +12,13 @@ import numpy as np
 
 from labelloom.data.corpus import Split
 from labelloom.data.labels import LabelSpace
-from labelloom.evaluation.decision import Decision
+from labelloom.evaluation.decision import Decision, fit_decision
 from labelloom.evaluation.metrics import evaluate
 from labelloom.evaluation.predictions import Predictions
 from labelloom.evaluation.ranking import Ranking
 from labelloom.runs.folder import RunFolder
 from labelloom.spec.data import DataSettings
+from labelloom.spec.decision import DecisionSettings
 
 
 class Ranks(Protocol):
@@ -76,8 +77,8 @@ class Classifier:
 
     @property
     def probabilities(self) -> bool:
-        """Whether the model's scores are probabilities, or only rank labels."""
-        return self.model.probabilities
+        """Whether the scores that it shows, calibrated or as they are, are probabilities, or only rank labels."""
+        return self.decision.gives_probabilities(self.model.probabilities)
 
     def predict(self, texts: Sequence[str], top_k: int | None = None) -> list[list[LabelScore]]:
         """For each text its labels, best first: those that the decision rule gives, or the `top_k` best.
@@ -100,21 +101,31 @@ class Classifier:
             yield from self._answers(self.rank(chunk), top_k)
 
     def rank(self, texts: Sequence[str]) -> Ranking:
-        """The ranking of every label for each text."""
+        """The ranking of the labels for each text, with the model's scores as they are before any calibration."""
         return self.model.rank_texts(texts, self.batch_size)
 
+    def rank_split(self, split: Split) -> Ranking:
+        """The same for the documents of a split."""
+        return self.model.rank_split(split, self.batch_size)
+
     def predictions(self, split: Split) -> Predictions:
-        """The ranking and the answers on a split, beside its truth."""
-        ranking = self.model.rank_split(split, self.batch_size)
-        return answers_on(split, ranking, self.decision, self.labels)
+        """The answers on a split and the ranking behind them, with calibrated scores, beside its truth."""
+        return answers_on(split, self.rank_split(split), self.decision, self.labels)
+
+    def refitted(self, settings: DecisionSettings, validation: Split) -> Decision:
+        """Another decision for this model, fitted on `validation`; the classifier keeps its own. Raises as
+        `fit_decision` does."""
+        ranking = self.rank_split(validation)
+        return fit_decision(settings, ranking, validation.label_sets, probabilities=self.model.probabilities)
 
     def evaluate(self, split: Split) -> dict[str, float]:
-        """The metrics of the run's decision rule on a split."""
+        """The metrics of the run's decision rule on a split, but those that need frequencies of training."""
         answers = self.predictions(split)
-        return evaluate(split.label_sets, answers.predicted, answers.ranking)
+        return evaluate(split.label_sets, answers.predicted, answers.ranking, probabilities=self.probabilities)
 
     def _answers(self, ranking: Ranking, top_k: int | None) -> Iterator[list[LabelScore]]:
         chosen = None if top_k else self.decision.decide(ranking)
+        ranking = self.decision.calibrated(ranking)
         for row in range(len(ranking)):
             order = ranking.labels[row]
             keep = np.arange(len(order)) < top_k if top_k else np.isin(order, chosen[row] if chosen else [])
@@ -131,9 +142,9 @@ def _text(text: object, number: int) -> str:
 
 
 def answers_on(split: Split, ranking: Ranking, decision: Decision, labels: LabelSpace) -> Predictions:
-    """What `decision` makes of the ranking of a split, beside its truth."""
+    """What `decision` makes of the ranking of a split, and that ranking with calibrated scores, beside its truth."""
     ids = split.ids.take(np.arange(len(split)))
-    return Predictions(ids, split.label_sets, decision.decide(ranking), ranking, labels.codes)
+    return Predictions(ids, split.label_sets, decision.decide(ranking), decision.calibrated(ranking), labels.codes)
 
 
 def load(run: str | Path, *, allow_local_code: bool = False, device: str | None = None) -> Classifier:

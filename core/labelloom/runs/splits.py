@@ -32,9 +32,13 @@ def own_corpus(run: RunFolder, settings: DataSettings) -> Corpus:
 def other_corpus(source: str, labels: LabelSpace, settings: DataSettings) -> Corpus:
     """Another source, whole, with its labels numbered as the run's; its fields are called as in the run's corpus.
 
+    Which format and files it has is its own: what names and contents tell.
+
     Raises DataError when its documents carry labels that the run does not know.
     """
-    changes = {"source": source, "hf_config": None, "revision": None, "limit": None}
+    changes: dict[str, object] = dict.fromkeys(("format", "files", "hf_config", "revision", "limit")) | {
+        "source": source
+    }
     corpus = load_uncut(settings.model_copy(update=changes))
     known = {code: label for label, code in enumerate(labels.codes)}
     ids = np.array([known.get(code, -1) for code in corpus.labels.codes])

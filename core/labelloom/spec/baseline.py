@@ -35,6 +35,13 @@ class BaselineSettings(BaseModel):
     splitter: str = Field("words", description="What splits texts into words.")
     min_count: int = Field(2, ge=1, description="How many training documents a feature must occur in.")
     max_features: int = Field(200_000, ge=1, description="Most features, the most frequent first.")
+    prune: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Weights below this share of a classifier's largest are dropped: 0.01 makes runs with many labels "
+        "smaller and hardly changes scores.",
+    )
 
     @property
     def penalties(self) -> tuple[float, ...]:

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from labelloom.formats import FORMS
+
 HUB_PREFIX = "hf:"
-FORMS = ("jsonl", "json", "csv", "tsv", "parquet")
-"""The formats that labelloom reads by itself: documents with named fields or columns."""
 
 
 def _name_or_names(value: Any) -> Any:

@@ -27,7 +27,10 @@ def type_text(schema: Mapping[str, Any], held: str | None = None) -> str:
     if "const" in schema:
         return json.dumps(schema["const"])
     if "anyOf" in schema:
-        return " | ".join(type_text(each) for each in schema["anyOf"] if each.get("type") != "null")
+        types = [type_text(each) for each in schema["anyOf"] if each.get("type") != "null"]
+        # Who wants none where that is not the default has to write the word.
+        spoken = len(types) < len(schema["anyOf"]) and schema.get("default", "") is not None
+        return " | ".join([*types, *(['"none"'] if spoken else [])])
     if schema.get("type") == "array":
         items = schema.get("items") or schema.get("prefixItems", [{}])[0]  # of a tuple, the first stands for all
         return f"list of {type_text(items)}"

@@ -35,15 +35,20 @@ def problems_of(
 
 
 def _merged(problems: Iterable[Problem]) -> list[Problem]:
-    """One problem where each member of a union has told what it expects: "must be a number or text, not true"."""
-    merged: dict[str, Problem] = {}
+    """One problem where each member of a union has told what it expects: "must be a number or a list, not true"."""
+    told: list[Problem] = []
     for problem in problems:
-        before = merged.setdefault(problem.where, problem)
-        expected, _, got = before.message.rpartition(", not ")
-        other = problem.message.rpartition(", not ")[0].removeprefix("must be ")
-        if problem is not before and expected and other not in expected:
-            merged[problem.where] = Problem(problem.where, f"{expected} or {other}, not {got}", before.suggestions)
-    return list(merged.values())
+        before = told[-1] if told and told[-1].where == problem.where else None
+        parts = [_MUST_BE.fullmatch(each.message) for each in (before, problem) if each is not None]
+        if len(parts) == 2 and parts[0] and parts[1]:
+            expected = " or ".join(dict.fromkeys((parts[0]["expected"], parts[1]["expected"])))
+            told[-1] = Problem(problem.where, f"must be {expected}, not {parts[1]['got']}", problem.suggestions)
+        else:
+            told.append(problem)
+    return told
+
+
+_MUST_BE = re.compile(r"must be (?P<expected>.*), not (?P<got>.*)", re.DOTALL)
 
 
 def _problem(item: Mapping[str, Any], model: type[BaseModel], prefix: str, beside: Iterable[str]) -> Problem:
@@ -65,6 +70,8 @@ def _problem(item: Mapping[str, Any], model: type[BaseModel], prefix: str, besid
         return Problem(where, f"must be a list, not {_shown(got)}", suggestions)
     if item["type"] == "value_error":
         return Problem(where, item["msg"].removeprefix("Value error, "))
+    if item["type"] == "string_too_short" and not got:
+        return Problem(where, "must not be empty")
     words = _WORDS.get(item["type"])
     context = item.get("ctx", {})
     expected = words(context) if words else f"{item['msg'][0].lower()}{item['msg'][1:]}"
@@ -102,18 +109,13 @@ def _words(text: str) -> Callable[[Mapping[str, Any]], str]:
     return lambda context: text
 
 
-def _least(context: Mapping[str, Any]) -> str:
-    least = context["min_length"]
-    return "must not be empty" if least == 1 else f"must have at least {counted(least, 'character')}"
-
-
 _WORDS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), _words("must be a whole number")),
     **dict.fromkeys(("float_type", "float_parsing"), _words("must be a number")),
     **dict.fromkeys(("bool_type", "bool_parsing"), _words("must be true or false")),
     "string_type": _words("must be text in quotes"),
     "finite_number": _words("must be a finite number"),
-    "string_too_short": _least,
+    "string_too_short": lambda context: f"must have at least {counted(context['min_length'], 'character')}",
     "string_too_long": lambda context: f"must have at most {counted(context['max_length'], 'character')}",
     "string_pattern_mismatch": _pattern,
     "literal_error": lambda context: f"must be {context['expected']}",
@@ -134,7 +136,7 @@ def _shown(value: object) -> str:
         return "a list"
     if isinstance(value, bool):
         return str(value).lower()
-    return "nothing" if value in ("", None) else repr(value)
+    return "nothing" if value is None else repr(value)
 
 
 def _fields_at(model: type[BaseModel], location: Iterable[object]) -> set[str]:

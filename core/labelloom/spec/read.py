@@ -35,6 +35,16 @@ def read_spec(
     Raises:
         SpecError: with every problem found, each at its key.
     """
+    raw, folder = read_raw(source, overrides, shipped)
+    return validate_spec(raw, folder), folder
+
+
+def read_raw(
+    source: str | Path | Mapping[str, Any],
+    overrides: Iterable[str] = (),
+    shipped: Mapping[str, Path] | None = None,
+) -> tuple[dict[str, Any], Path]:
+    """The same before anything is validated: what the spec extends merged in, the overrides applied."""
     shipped = shipped or {}
     if isinstance(source, Mapping):
         folder = Path.cwd()
@@ -44,7 +54,7 @@ def read_spec(
         raw, folder = _read_file(file, shipped, ()), file.parent
     for override in overrides:
         _set(raw, override)
-    return validate_spec(raw, folder), folder
+    return raw, folder
 
 
 def validate_spec(raw: Mapping[str, Any], folder: Path | None = None) -> Spec:

@@ -63,8 +63,8 @@ class TrainingSettings(BaseModel):
 
     average: Literal["none", "ema", "swa"] = Field(
         "none",
-        description="Which weights are validated and kept: the trained ones, their exponential moving average, or their "
-        "plain mean over the steps.",
+        description="Which weights are validated and kept: the trained ones, their exponential moving average, or the "
+        "plain mean of those after each step.",
     )
     average_decay: float = Field(0.999, gt=0, lt=1, description="How much of an exponential average a step leaves.")
     average_start: float | None = Field(

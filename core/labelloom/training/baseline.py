@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import shutil
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from labelloom.data.corpus import load_corpus
 from labelloom.data.places import absolute
 from labelloom.errors import RunError
-from labelloom.evaluation.decision import fit_decision
+from labelloom.evaluation.decision import fit_decision, fitting_notes
 from labelloom.evaluation.metrics import evaluate
+from labelloom.evaluation.propensity import propensities
 from labelloom.linear.model import rank, save_linear
 from labelloom.linear.search import search
 from labelloom.runs.classifier import answers_on
@@ -41,6 +43,10 @@ def train_baseline(spec: BaselineSpec, *, output: str | Path = "runs", reporter:
     found = search(spec.baseline, spec.decision, corpus, spec.seed, reporter.say)
     model, truth = found.model, corpus.validation.label_sets
     decision = fit_decision(spec.decision, found.on_validation, truth, probabilities=model.probabilities)
+    for note in fitting_notes(spec.decision, truth):
+        reporter.say(note)
+    probabilities = decision.gives_probabilities(model.probabilities)
+    seen = propensities(corpus.statistics.frequency, len(corpus.train))
     choice = found.choice
     metrics: dict[str, Any] = {
         "decision": decision.describe(),
@@ -55,8 +61,9 @@ def train_baseline(spec: BaselineSpec, *, output: str | Path = "runs", reporter:
     for split in filter(None, (corpus.validation, corpus.test)):
         ranking, own = rank(model.method, model.matrix(split), len(corpus.labels))
         answers = answers_on(split, ranking, decision, corpus.labels)
-        metrics[split.name] = evaluate(split.label_sets, answers.predicted, ranking)
-        metrics[f"{split.name}_own"] = evaluate(split.label_sets, own, ranking)
+        measured = partial(evaluate, split.label_sets, probabilities=probabilities, propensities=seen)
+        metrics[split.name] = measured(answers.predicted, answers.ranking)
+        metrics[f"{split.name}_own"] = measured(own, answers.ranking)
     metrics["documents"] = {split.name: len(split) for split in corpus.splits.values()}
     metrics["parameters"] = int(model.method.bank.weights.nnz + len(model.method.bank.intercepts))
     metrics["seconds"] = round(time.monotonic() - began, 1)

@@ -11,10 +11,10 @@ from accelerate import Accelerator
 
 @dataclass
 class Clock:
-    """What the budget remembers of a stage; it is saved with the checkpoints.
+    """What the budget remembers; it is saved with the checkpoints.
 
-    `began` is when the stage began, in seconds of the run; `validation` is what its longest validation took, its
-    checkpoint included, 0 before the first; `share` is the largest share of the stage that was found done.
+    `began` is when the stage began, in seconds of the run; `share` is the largest share of it that was found done.
+    `validation` is what the run's longest validation took, its checkpoint included, 0 before the first.
     """
 
     began: float = 0.0
@@ -61,7 +61,7 @@ class Budget:
 
     def begin(self) -> None:
         """The stage begins now."""
-        self.clock.began, self.clock.validation, self.clock.share = self._now(), 0.0, 0.0
+        self.clock.began, self.clock.share = self._now(), 0.0
 
     def stepped(self, seconds: float) -> None:
         """A step took so long."""

@@ -27,7 +27,6 @@ from labelloom.training.optimiser import make_optimiser
 from labelloom.training.processes import make_accelerator
 from labelloom.training.stage import StageModule
 from labelloom.training.step import gradients
-from labelloom.training.told import records_told
 
 _ROWS = 2000
 """Training documents that samplers may draw from: enough to find company, few enough to tokenise at once."""
@@ -96,12 +95,11 @@ def dry_run(plan: Plan, documents: int = 8) -> DryRun:
         CompositionError, DataError, BundleError, TrainingError: what training would raise at its start.
     """
     corpus = load_corpus(plan.spec.data)
-    notes = list(corpus.notes)
-    with records_told(notes.append):
-        assets = prepare(plan, corpus)
-        torch.manual_seed(stable_key(plan.spec.seed, "weights"))
-        assembly = build(plan, corpus.labels, assets)
-        initialise(assembly, corpus)
+    assets = prepare(plan, corpus)
+    torch.manual_seed(stable_key(plan.spec.seed, "weights"))
+    assembly = build(plan, corpus.labels, assets)
+    initialise(assembly, corpus)
+    notes = (*corpus.notes, *assembly.notes)
     stages = tuple(_step(plan, stage, corpus, assets, assembly, documents) for stage in plan.stages)
     began = time.monotonic()
     texts = corpus.validation.texts.take(np.arange(min(documents, len(corpus.validation))))
@@ -110,7 +108,7 @@ def dry_run(plan: Plan, documents: int = 8) -> DryRun:
     return DryRun(
         documents={split.name: len(split) for split in corpus.splits.values()},
         labels=len(corpus.labels),
-        notes=tuple(notes),
+        notes=notes,
         parameters=_size(assembly),
         parts=tuple(_sizes(plan, assembly)),
         stages=stages,

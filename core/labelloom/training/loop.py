@@ -19,6 +19,7 @@ from labelloom.data.columns import tokenised
 from labelloom.data.corpus import Corpus, Split
 from labelloom.errors import NonFiniteLossError, RunError, TrainingError
 from labelloom.evaluation.metrics import higher_is_better
+from labelloom.evaluation.propensity import propensities
 from labelloom.interfaces.noise import stable_key
 from labelloom.runs.folder import RunFolder
 from labelloom.spec import TrainingSettings
@@ -198,6 +199,8 @@ def train_stage(job: Job, number: int, progress: Progress, saved: Saved) -> None
             save()
         if validated and budget is not None:
             budget.validated(time.monotonic() - ended)
+            # Where there is no time for another step and its validation, this was the last one.
+            share = budget.share(progress.step, steps)
         if _any_process(job.interrupt.asked, accelerator):
             save()
             raise TrainingError(
@@ -262,7 +265,8 @@ def _validate(
         if is_loss(metric):
             return losses_on(module, feed, accelerator, stage.settings.batch_size)
         ranking = rank_shared(job.assembly, feed.columns, len(job.corpus.labels), stage.settings.batch_size)
-    return metrics_on(ranking, split, metric, spec.decision, job.plan.probabilities)
+    seen = propensities(job.corpus.statistics.frequency, len(job.corpus.train))
+    return metrics_on(ranking, split, metric, spec.decision, job.plan.probabilities, seen)
 
 
 def _note(progress: Progress, value: float, metric: str) -> bool:

@@ -15,8 +15,8 @@ from labelloom.runs.folder import Run, RunFolder, write_json
 from labelloom.spec.describe import leaves
 from labelloom.training.processes import process_state
 from labelloom.training.progress import Reporter, Silent
-from labelloom.training.train import How, begun, planned, resume, run_of, saved_plan, train_plan
 from labelloom.training.trackers import Tracker
+from labelloom.training.train import How, begun, planned, resume, run_of, saved_plan, train_plan
 
 _SHOWN = 5
 """Differing keys that a message lists."""
@@ -57,60 +57,58 @@ def train_seeds(
     """
     if len(set(seeds)) < 2:
         raise ValueError("a series has at least two different seeds; train() is for one")
-    planned_runs = PlannedRuns(
-        spec, seeds, output, tuple(overrides), go_on, How(allow_local_code, reporter or Silent(), trackers)
-    )
-    runs = list(planned_runs.train("go_on=True"))
+    how = How(allow_local_code, reporter or Silent(), trackers)
+    ready = plan_seeds(spec, seeds, output, tuple(overrides), how, go_on=go_on, again="go_on=True")
+    runs = list(train_planned(ready, how))
     return Series(runs, *write_summary(runs))
 
 
-@dataclass(frozen=True)
-class PlannedRuns:
-    """The runs of a series that are yet to be made."""
+def plan_seeds(
+    spec: str | Path | Mapping[str, Any],
+    seeds: Sequence[int | None],
+    output: str | Path,
+    overrides: Sequence[str],
+    how: How,
+    *,
+    go_on: bool,
+    again: str,
+) -> list[tuple[Plan, RunFolder]]:
+    """The plan and the folder of each seed, None for the spec's own; every folder is looked at before anything trains.
 
-    spec: str | Path | Mapping[str, Any]
-    seeds: Sequence[int | None]
-    output: str | Path
-    overrides: Sequence[str]
-    go_on: bool
-    how: How
+    `again` is what to do to go on where runs are there. Raises as `train_seeds` does.
+    """
+    plans = [planned(spec, seed, overrides, how) for seed in dict.fromkeys(seeds)]
+    runs = [run_of(plan, output) for plan in plans]
+    problems: list[Problem] = []
+    for plan, run in zip(plans, runs, strict=True):
+        if begun(run) and not go_on:
+            state = "has ended" if run.finished else "has begun"
+            problems.append(Problem(str(run.path), f"this run {state} already, and runs are never overwritten"))
+        elif run.spec.is_file() and (differing := _differences(plan, saved_plan(run, how.allow_local_code))):
+            problems.append(
+                Problem(str(run.path), f"this run was made from another spec, which differs in {differing}")
+            )
+    if problems:
+        last, new = problems[-1], "--output or --set name=... for new runs"
+        problems[-1] = Problem(last.where, last.message, (new,) if go_on else (again, new))
+        raise RunError.from_problems(problems)
+    process_state().wait_for_everyone()
+    return list(zip(plans, runs, strict=True))
 
-    def train(self, again: str) -> Iterator[Run]:
-        """One run after the other; all folders are looked at before the first. `again` says how to go on."""
-        plans = [planned(self.spec, seed, self.overrides, self.how) for seed in dict.fromkeys(self.seeds)]
-        runs = [run_of(plan, self.output) for plan in plans]
-        self._refuse(plans, runs, again)
-        process_state().wait_for_everyone()
-        for place, (plan, run) in enumerate(zip(plans, runs, strict=True), start=1):
-            if len(runs) > 1:
-                self.how.reporter.say(f"seed {plan.spec.seed} ({place} of {len(runs)})")
-            if run.spec.is_file():
-                how = self.how
-                yield resume(
-                    run.path, allow_local_code=how.allow_local_code, reporter=how.reporter, trackers=how.trackers
-                )
-            else:
-                yield train_plan(plan, run, self.how, fresh=True)
 
-    def _refuse(self, plans: Sequence[Plan], runs: Sequence[RunFolder], again: str) -> None:
-        problems: list[Problem] = []
-        for plan, run in zip(plans, runs, strict=True):
-            if begun(run) and not self.go_on:
-                state = "has ended" if run.finished else "has begun"
-                problems.append(Problem(str(run.path), f"this run {state} already, and runs are never overwritten"))
-            elif run.spec.is_file() and (differing := _differences(plan, saved_plan(run, self.how.allow_local_code))):
-                problems.append(
-                    Problem(str(run.path), f"this run was made from another spec, which differs in {differing}")
-                )
-        if problems:
-            last = problems[-1]
-            new = "--output or --set name=... for new runs"
-            problems[-1] = Problem(last.where, last.message, (new,) if self.go_on else (again, new))
-            raise RunError.from_problems(problems)
+def train_planned(ready: Sequence[tuple[Plan, RunFolder]], how: How) -> Iterator[Run]:
+    """One run after the other: what has ended is given back, what has begun goes on."""
+    for place, (plan, run) in enumerate(ready, start=1):
+        if len(ready) > 1:
+            how.reporter.say(f"seed {plan.spec.seed} ({place} of {len(ready)})")
+        if run.spec.is_file():
+            yield resume(run.path, allow_local_code=how.allow_local_code, reporter=how.reporter, trackers=how.trackers)
+        else:
+            yield train_plan(plan, run, how, fresh=True)
 
 
 def write_summary(runs: Sequence[Run]) -> tuple[Path, dict[str, Any]]:
-    """Write `summary.json` above the runs: the seeds, and of each metric mean, standard deviation (of a sample), values.
+    """Write `summary.json` above the runs: the seeds, and of each metric mean, deviation (of a sample) and values.
 
     Gives its path and what it says. Of several processes one writes.
     """

@@ -7,7 +7,8 @@ import shlex
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from accelerate import PartialState
 from labelloom.bundles import Catalogue
 from labelloom.compose.build import build, initialise, prepare, use_options
 from labelloom.compose.check import check
+from labelloom.compose.checked import read_checked
 from labelloom.compose.plan import Plan
 from labelloom.compose.resolved import resolved
 from labelloom.data.cache import cache_folder
@@ -24,26 +26,27 @@ from labelloom.data.columns import tokenised
 from labelloom.data.corpus import Corpus, Split, load_corpus
 from labelloom.data.places import absolute
 from labelloom.errors import DataError, RunError
-from labelloom.evaluation.decision import fit_decision
+from labelloom.evaluation.decision import Decision, fit_decision, fitting_notes
 from labelloom.evaluation.metrics import evaluate
+from labelloom.evaluation.propensity import propensities
 from labelloom.evaluation.ranking import Ranking
+from labelloom.evaluation.rules import Fixed
 from labelloom.interfaces.noise import stable_key
 from labelloom.runs.assets import load_assets, save_assets
 from labelloom.runs.classifier import answers_on
 from labelloom.runs.folder import Run, RunFolder, replace_file, write_json
 from labelloom.runs.weights import save_weights
 from labelloom.spec import read_spec, spec_to_toml
-from labelloom.spec.decision import DecisionSettings
 from labelloom.training.checkpoints import Checkpoints, Progress, Saved
 from labelloom.training.history import History
 from labelloom.training.interrupt import Interrupt
 from labelloom.training.layers import layer_factors
 from labelloom.training.loop import Job, train_stage
+from labelloom.training.measurable import refuse_unmeasurable
 from labelloom.training.metric import metric_of
 from labelloom.training.processes import make_accelerator, process_state
 from labelloom.training.progress import Reporter, Silent
 from labelloom.training.sameness import told_sameness
-from labelloom.training.told import records_told
 from labelloom.training.trackers import Tracker, Tracking, check_trackers
 from labelloom.training.validation import rank_shared
 
@@ -126,12 +129,9 @@ def resume(
 
 def planned(spec: str | Path | Mapping[str, Any], seed: int | None, overrides: Iterable[str], how: How) -> Plan:
     """The checked plan of a spec, which this machine can train and show. Raises as `train` does."""
-    catalogue = Catalogue()
-    read, folder = read_spec(spec, overrides, catalogue.specs())
-    read = read.model_copy(update={"data": absolute(read.data)})
-    if seed is not None:
-        read = read.model_copy(update={"seed": seed})
-    plan = check(read, folder, catalogue, how.allow_local_code)
+    plan = read_checked(spec, overrides, allow_local_code=how.allow_local_code)
+    changes = {"data": absolute(plan.spec.data), "seed": plan.spec.seed if seed is None else seed}
+    plan = replace(plan, spec=plan.spec.model_copy(update=changes))
     process_state()
     for stage in plan.stages:
         metric_of(stage)
@@ -158,15 +158,10 @@ def begun(run: RunFolder) -> bool:
 
 def train_plan(plan: Plan, run: RunFolder, how: How, fresh: bool) -> Run:
     """Train a checked plan into its folder, from the beginning or from the last checkpoint there."""
-    reporter = how.reporter if process_state().is_main_process else Silent()
-    with records_told(reporter.say):
-        return _train(plan, run, how, reporter, fresh)
-
-
-def _train(plan: Plan, run: RunFolder, how: How, reporter: Reporter, fresh: bool) -> Run:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     began = time.monotonic()
     state = process_state()
+    reporter = how.reporter if state.is_main_process else Silent()
     with state.main_process_first():
         corpus = load_corpus(plan.spec.data)
     for note in corpus.notes:
@@ -177,6 +172,7 @@ def _train(plan: Plan, run: RunFolder, how: How, reporter: Reporter, fresh: bool
             where=plan.spec.data.source,
             suggestions=["add labelled documents to it", "remove the split: one can be cut from train"],
         )
+    refuse_unmeasurable(plan, corpus)
     with state.main_process_first():
         if fresh and state.is_main_process:
             replace_file(run.labels, lambda beside: beside.write_text(corpus.labels.to_json(), encoding="utf-8"))
@@ -195,14 +191,13 @@ def _train(plan: Plan, run: RunFolder, how: How, reporter: Reporter, fresh: bool
     latest = checkpoints.latest()
     if latest is None:
         initialise(assembly, corpus)
-        for path, part in assembly.parts.items():
-            for note in part.notes:
-                reporter.say(f"{path}: {note}")
+        for note in assembly.notes:
+            reporter.say(note)
     else:
         progress, saved = checkpoints.load(latest, assembly)
         _same_corpus(progress, run, corpus)
-        begun = [stage.name for stage in plan.stages[: progress.stage + 1]]
-        reporter.say(f"resuming after step {progress.step} of stage {begun[-1]!r} ({len(begun)} of {len(plan.stages)})")
+        names = [stage.name for stage in plan.stages[: progress.stage + 1]]
+        reporter.say(f"resuming after step {progress.step} of stage {names[-1]!r} ({len(names)} of {len(plan.stages)})")
     if fresh and state.is_main_process:
         # The last thing before training: whatever could not be read or built until here leaves no run behind.
         replace_file(run.spec, lambda beside: beside.write_text(spec_to_toml(resolved(plan)), encoding="utf-8"))
@@ -251,14 +246,18 @@ def _finish(job: Job, progress: Progress, state: PartialState) -> None:
     decision = fit_decision(
         plan.spec.decision, on_validation, corpus.validation.label_sets, probabilities=plan.probabilities
     )
-    half = fit_decision(DecisionSettings(rule="fixed"), on_validation, corpus.validation.label_sets, probabilities=True)
+    probabilities = decision.gives_probabilities(plan.probabilities)
+    half, seen = Decision(Fixed(0.5)), propensities(corpus.statistics.frequency, len(corpus.train))
+    for note in fitting_notes(plan.spec.decision, corpus.validation.label_sets):
+        job.reporter.say(note)
     metrics: dict[str, Any] = {"decision": decision.describe(), "seed": plan.spec.seed}
     for split in filter(None, (corpus.validation, corpus.test)):
         ranking = on_validation if split is corpus.validation else rank(split)
         answers = answers_on(split, ranking, decision, corpus.labels)
-        metrics[split.name] = evaluate(split.label_sets, answers.predicted, ranking)
-        if plan.probabilities:
-            metrics[f"{split.name}_at_0.5"] = evaluate(split.label_sets, half.decide(ranking), ranking)
+        measured = partial(evaluate, split.label_sets, probabilities=probabilities, propensities=seen)
+        metrics[split.name] = measured(answers.predicted, answers.ranking)
+        if probabilities:
+            metrics[f"{split.name}_at_0.5"] = measured(half.decide(answers.ranking), answers.ranking)
         job.tracking.final(split.name, progress.total, metrics[split.name])
         if split is corpus.validation and (warning := told_sameness(split, answers.predicted, ranking)):
             job.reporter.say(warning)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from accelerate import Accelerator, PartialState
 from accelerate.utils import gather_object
@@ -39,13 +40,25 @@ def rank_shared(assembly: Assembly, columns: Columns, label_count: int, batch_si
 
 
 def metrics_on(
-    ranking: Ranking, split: Split, metric: str, decision: DecisionSettings, probabilities: bool
+    ranking: Ranking,
+    split: Split,
+    metric: str,
+    decision: DecisionSettings,
+    probabilities: bool,
+    propensities: np.ndarray,
 ) -> dict[str, float]:
     """The metrics, `metric` among them, under the decision rule fitted on this very split."""
     fitted = fit_decision(decision, ranking, split.label_sets, probabilities=probabilities)
     _, at, k = metric.partition("@")
     ks = sorted({1, 3, 5, int(k)}) if at else (1, 3, 5)
-    return evaluate(split.label_sets, fitted.decide(ranking), ranking, ks)
+    return evaluate(
+        split.label_sets,
+        fitted.decide(ranking),
+        fitted.calibrated(ranking),
+        ks,
+        probabilities=fitted.gives_probabilities(probabilities),
+        propensities=propensities,
+    )
 
 
 @torch.no_grad()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import Tensor, nn
 
 from labelloom.data.corpus import Corpus
@@ -28,7 +30,7 @@ class BiLSTM(Encoder):
     def __init__(self, config: BiLSTMConfig, context: Context) -> None:
         super().__init__(config, context)
         self.reader = word_reader(context.assets, config)
-        self.embedding = word_embedding(context.assets, config.train_vectors)
+        self.embedding = word_embedding(context.assets, config)
         self.dropout = nn.Dropout(config.dropout)
         self.recurrent = BidirectionalRecurrent(
             config.cell, self.embedding.embedding_dim, config.hidden, config.layers, config.dropout
@@ -40,6 +42,11 @@ class BiLSTM(Encoder):
     def initialise(self, corpus: Corpus, encode: Encode) -> None:
         """The word vectors that the options ask for."""
         self.notes += start_vectors(self.embedding, self.config, self.reader.vocabulary.words, corpus)
+
+    def layers(self) -> Sequence[Sequence[nn.Module]]:
+        """The words' vectors, then the recurrent layers, each with both directions."""
+        pairs = zip(self.recurrent.forwards, self.recurrent.backwards, strict=True)
+        return [[self.embedding], *map(list, pairs)]
 
     def forward(self, states: States, batch: Batch) -> States:
         """`states` with tokens, token_mask and document."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 
 from labelloom.data.corpus import Corpus
 from labelloom.interfaces import Assets, Batch, Context, Encoder, States
@@ -36,8 +36,8 @@ class CNN(Encoder):
     def __init__(self, config: CNNConfig, context: Context) -> None:
         super().__init__(config, context)
         self.reader = word_reader(context.assets, config)
-        self.embedding = word_embedding(context.assets, config.train_vectors)
-        self.fixed = word_embedding(context.assets, trained=False) if config.multichannel else None
+        self.embedding = word_embedding(context.assets, config)
+        self.fixed = word_embedding(context.assets, config).requires_grad_(False) if config.multichannel else None
         self.windows = nn.ModuleList(
             nn.Conv1d(self.embedding.embedding_dim, config.filters, size) for size in config.windows
         )
@@ -61,8 +61,7 @@ class CNN(Encoder):
         words = words.masked_fill(~mask[..., None], 0).mT  # (B, E, T)
         length = mask.sum(1, keepdim=True)  # (B, 1)
         answers, strongest = [], []
-        for convolution in self.windows:
-            (size,) = convolution.kernel_size
+        for size, convolution in zip(self.config.windows, self.windows, strict=True):
             before = (size - 1) // 2
             # Position t is the window of words t - before to t + size - 1 - before; at least one window is whole.
             padded = F.pad(words, (before, size - 1 - before + max(0, size - words.shape[2])))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labelloom import Component, hookimpl
+from labelloom import Component, DataFormat, hookimpl
 
 
 @hookimpl
@@ -121,5 +121,61 @@ def labelloom_components() -> list[Component]:
             labels="all",
             trains="distribution",
             summary="One label out of all, for every label a document carries: pick all labels (Menon et al. 2019)",
+        ),
+    ]
+
+
+@hookimpl
+def labelloom_formats() -> list[DataFormat]:
+    """The forms in which the field's data sets circulate."""
+    return [
+        DataFormat(
+            name="standard/sgm",
+            target="labelloom_standard.formats.sgm:sgm",
+            files=("text_train*", "label_train*"),
+            summary="text_train and label_train, a document a line: AAPD (Yang et al. 2018)",
+        ),
+        DataFormat(
+            name="standard/hedwig",
+            target="labelloom_standard.formats.hedwig:hedwig",
+            files=("train.tsv | train.tsv.gz",),
+            summary="train.tsv, dev.tsv, test.tsv: a bit string, a tab and a text (Adhikari et al. 2019)",
+        ),
+        DataFormat(
+            name="standard/goemotions",
+            target="labelloom_standard.formats.goemotions:goemotions",
+            files=("train.tsv | train.tsv.gz",),
+            summary="train.tsv, dev.tsv, test.tsv: a text, numbers of emotions and an id (Demszky et al. 2020)",
+        ),
+        DataFormat(
+            name="standard/xc",
+            target="labelloom_standard.formats.xc:xc",
+            files=("trn.json | trn.json.gz",),
+            settings=frozenset({"text"}),
+            summary="trn.json and tst.json of the Extreme Classification Repository (Bhatia et al. 2016)",
+        ),
+        DataFormat(
+            name="standard/xc-features",
+            target="labelloom_standard.formats.xc_features:xc_features",
+            files=("train.txt | train.txt.gz | *_train.txt",),
+            summary="Its sparse form, labels and counts of words, with a vocabulary Xf.txt",
+        ),
+        DataFormat(
+            name="standard/rmsc",
+            target="labelloom_standard.formats.rmsc:rmsc",
+            files=("*.json | *.json.gz",),
+            summary="Albums with tags and short comments, a JSON file each or a list a split (Zhao et al. 2018)",
+        ),
+        DataFormat(
+            name="standard/reuters",
+            target="labelloom_standard.formats.reuters:reuters",
+            files=("reut2-*.sgm | reut2-*.sgm.gz",),
+            summary="Reuters-21578 in SGML, ModApte, topics with a training and a test document (Lewis 1997)",
+        ),
+        DataFormat(
+            name="standard/reuters-all",
+            target="labelloom_standard.formats.reuters:reuters_all",
+            files=("reut2-*.sgm | reut2-*.sgm.gz",),
+            summary="The same with every topic and every document; only where the spec names it",
         ),
     ]

@@ -104,13 +104,39 @@ def freeze_lowest(model: Any, count: int) -> None:
     if count == 0:
         return
     depth = model.config.num_hidden_layers
-    lists = (module for module in model.modules() if isinstance(module, nn.ModuleList) and len(module) == depth)
-    layers = next(lists, None)
-    if layers is None:
+    name = _list_of_layers(model)
+    if name is None:
         raise ValueError(f"freeze_layers = {count}, but {model.config.model_type} has no list of {depth} layers")
     if count > depth:
         raise ValueError(f"freeze_layers = {count}, but the model has {depth} layers")
-    layers[count - 1].register_forward_hook(_cut)
+    model.get_submodule(name)[count - 1].register_forward_hook(_cut)
+
+
+def layers_of(model: Any) -> list[list[nn.Module]]:
+    """What lies before the list of layers, as the first, then the layers; none for a model without such a list.
+
+    What comes after the list or stands beside it (a last norm, relative positions of all layers) is in no layer.
+    """
+    name = _list_of_layers(model)
+    if name is None:
+        return []
+    inputs: list[nn.Module] = []
+    here: nn.Module = model
+    for step in name.split("."):
+        children = list(here.named_children())
+        place = [key for key, _ in children].index(step)
+        inputs += [child for _, child in children[:place]]
+        here = children[place][1]
+    return [inputs, *([layer] for layer in here.children())]
+
+
+def _list_of_layers(model: Any) -> str | None:
+    """The name of the list of its layers; models whose layers share their weights have none."""
+    depth = model.config.num_hidden_layers
+    lists = (
+        name for name, module in model.named_modules() if isinstance(module, nn.ModuleList) and len(module) == depth
+    )
+    return next(lists, None)
 
 
 def _cut(layer: nn.Module, inputs: Any, output: Any) -> Any:

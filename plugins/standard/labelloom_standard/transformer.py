@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from labelloom.data.corpus import Corpus
 from labelloom.interfaces import Assets, Batch, Context, Encoder, Files, States, masked_mean
@@ -15,6 +16,7 @@ from labelloom_standard.language_model import (
     build_language_model,
     checkpoint_activations,
     freeze_lowest,
+    layers_of,
     load_weights,
     position_limit,
 )
@@ -57,6 +59,10 @@ class Transformer(Encoder):
         """The pretrained weights. Raises SpecError when they are not those of the architecture."""
         if not self.config.random_init:
             load_weights(self.model, locate(self.config.pretrained, self.config.sha256), self.config.pretrained)
+
+    def layers(self) -> Sequence[Sequence[nn.Module]]:
+        """The embeddings, then the model's layers."""
+        return layers_of(self.model)
 
     def forward(self, states: States, batch: Batch) -> States:
         """`states` with tokens, token_mask and document."""

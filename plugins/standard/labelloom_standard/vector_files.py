@@ -104,7 +104,7 @@ class VectorFile:
                 yield word, numbers, number
             elif spaces < self.width:
                 raise DataError(
-                    f"expected a word and {self.width} numbers, found {max(spaces, 0)} numbers: the file is damaged, "
+                    f"expected a word and {self.width} numbers, found {spaces} numbers: the file is damaged, "
                     "or cut off",
                     where=f"{self.path}:{number}",
                     suggestions=["get the file again", "a name that ends in .bin, if it is word2vec's binary form"],

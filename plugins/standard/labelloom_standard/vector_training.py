@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -27,7 +26,7 @@ def train_vectors(
     One thread and a fixed seed: the same texts give the same vectors, in any process. Raises SpecError when gensim is
     not installed.
     """
-    word2vec = _gensim(method).Word2Vec(
+    word2vec = _gensim(method).models.Word2Vec(
         vector_size=width, window=window, sg=int(method == "skip-gram"), min_count=1, workers=1, seed=1, epochs=epochs
     )
     with tempfile.TemporaryFile("w+", encoding="utf-8") as file:

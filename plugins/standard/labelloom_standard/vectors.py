@@ -27,7 +27,7 @@ from labelloom_standard.words import PAD, Vocabulary, WordReader, count_words, m
 
 
 def prepare_words(config: WordOptions, corpus: Corpus) -> Assets:
-    """`words` of the training split, and of no other, and the `width` of their vectors.
+    """`words` of the training split, and of no other; the `width` of their vectors where `embedding` does not say it.
 
     Words that occur `min_count` times, and those that the file of vectors has; the `max_words` most frequent of them.
     Raises SpecError when the file is as wide as `embedding` is not, or has none of the words, and DataError when it
@@ -37,7 +37,7 @@ def prepare_words(config: WordOptions, corpus: Corpus) -> Assets:
     frequent = {word for word, count in counts.items() if count >= config.min_count}
     if config.vector_file is None:
         words = most_frequent({word: counts[word] for word in frequent}, config.max_words)
-        return {"words": words, "width": config.embedding or DEFAULT_WIDTH}
+        return {"words": words} if config.embedding else {"words": words, "width": DEFAULT_WIDTH}
     file = VectorFile(config.vector_file)
     if config.embedding not in (None, file.width):
         raise SpecError(
@@ -65,13 +65,13 @@ def word_reader(assets: Assets, config: WordOptions) -> WordReader:
     return WordReader(Vocabulary(cast("list[str]", assets["words"])), config.splitter, config.max_length)
 
 
-def word_embedding(assets: Assets, trained: bool = True) -> nn.Embedding:
-    """Random vectors for the words that `prepare_words` chose, zeros for padding; fixed unless `trained`."""
+def word_embedding(assets: Assets, config: WordOptions) -> nn.Embedding:
+    """Random vectors for the words that `prepare_words` chose, zeros for padding; fixed if the options say so."""
     rows = len(Vocabulary(cast("list[str]", assets["words"])))
-    embedding = nn.Embedding(rows, cast(int, assets["width"]), padding_idx=PAD)
+    embedding = nn.Embedding(rows, config.embedding or cast(int, assets["width"]), padding_idx=PAD)
     with torch.no_grad():
         embedding.weight[1:].normal_(std=0.1)
-    embedding.weight.requires_grad_(trained)
+    embedding.weight.requires_grad_(config.train_vectors)
     return embedding
 
 
@@ -94,9 +94,7 @@ def start_vectors(embedding: nn.Embedding, config: WordOptions, words: Sequence[
     return [f"{int(found.sum()):,} of {len(words):,} words ({share:.1f} %) have a vector in {config.vector_file.name}"]
 
 
-def _vectors(
-    config: WordOptions, words: Sequence[str], width: int, corpus: Corpus
-) -> tuple[np.ndarray, np.ndarray]:
+def _vectors(config: WordOptions, words: Sequence[str], width: int, corpus: Corpus) -> tuple[np.ndarray, np.ndarray]:
     """(N, width) float32 and (N,) bool: the vector of each word and whether it has one; from the cache if there."""
     if config.vector_file is not None:
         file = VectorFile(config.vector_file)
@@ -108,9 +106,7 @@ def _vectors(
     made = (corpus.train.digest, splitter_key(config.splitter), method, width, epochs, window, library_version(), words)
     vectors = cached_arrays(
         _cached(corpus, "vectors-trained", *made),
-        lambda: {
-            "vectors": train_vectors(corpus.train.texts, config.splitter, words, method, width, epochs, window)
-        },
+        lambda: {"vectors": train_vectors(corpus.train.texts, config.splitter, words, method, width, epochs, window)},
     )["vectors"]
     return vectors, np.ones(len(words), dtype=bool)
 

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 import torch
 
-from labelloom_standard.bilstm import BiLSTM, masked_max
+from labelloom_standard.bilstm import BiLSTM
 from labelloom_standard.config import BiLSTMConfig
+from labelloom_standard.pooling import masked_max
 
 TEXTS = ["a graph of words", "", "network", "unheard words of a neural network and a graph"]
 
@@ -25,7 +26,7 @@ def build(make_context: Any, make_corpus: Any) -> Callable[..., BiLSTM]:
 
 def test_the_vocabulary_is_of_the_training_split_alone(make_corpus: Any) -> None:
     assets = BiLSTM.prepare(BiLSTMConfig(min_count=1), make_corpus(["b a", "a"], validation=["z z z z"]))
-    assert assets == {"words": ["a", "b"]}
+    assert assets == {"words": ["a", "b"], "width": 256}
 
 
 @pytest.mark.parametrize("pooling", ["attention", "mean", "max"])

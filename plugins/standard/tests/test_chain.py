@@ -152,7 +152,7 @@ def test_a_part_that_lacks_something_is_told_at_its_own_place(catalogue: Catalog
 
 
 def test_a_chain_without_label_modules_is_refused(catalogue: Catalogue) -> None:
-    with pytest.raises(CompositionError, match=r"model\.encoder\.label_modules: list should have at least 1 item"):
+    with pytest.raises(CompositionError, match=r"model\.encoder\.label_modules: must have at least 1 item"):
         check(spec({"use": "standard/chain", "encoder": BILSTM, "label_modules": []}), catalogue=catalogue)
 
 

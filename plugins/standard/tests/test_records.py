@@ -100,7 +100,8 @@ def test_a_part_gives_what_its_record_says(
     if record.kind == "task":
         loss = part(states, batch, Targets(torch.tensor([0, 1, 1, 2]), torch.tensor([0, 4]), 5))
         assert loss.total.shape == ()
-        assert loss.count == 3
+        # A softmax picks labels that are carried, and the second document has none.
+        assert loss.count == (2 if record.trains == "distribution" else 3)
         return
     after = part(states, batch)
     changed = {name for name in there if after.get(name) is not states.get(name)}

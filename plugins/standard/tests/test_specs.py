@@ -110,7 +110,7 @@ def test_a_predictor_over_labels_on_a_plain_encoder_is_refused(catalogue: Catalo
 def test_an_option_out_of_range_is_refused_at_its_key(catalogue: Catalogue) -> None:
     encoder = {"use": "standard/transformer", "pooling": "max", "max_lenght": 12, "sha256": "12"}
     message = refused(catalogue, encoder=encoder, predictor={"use": "standard/linear"})
-    assert "model.encoder.pooling: input should be 'cls', 'mean' or 'attention', not 'max'" in message
+    assert "model.encoder.pooling: must be 'cls', 'mean' or 'attention', not 'max'" in message
     assert "model.encoder.max_lenght: unknown key 'max_lenght'\n    try: max_length" in message
     assert "model.encoder.sha256: " in message
 

@@ -70,8 +70,8 @@ class BiLSTMConfig(WordOptions):
 class CNNConfig(WordOptions):
     """`standard/cnn`."""
 
-    windows: tuple[Annotated[int, Field(gt=0)], ...] = Field(
-        (3, 4, 5), min_length=1, description="How many words in a row each group of filters reads."
+    windows: list[Annotated[int, Field(gt=0)]] = Field(
+        [3, 4, 5], min_length=1, description="How many words in a row each group of filters reads."
     )
     filters: int = Field(100, gt=0, description="Filters of each window; a token has the outputs of all.")
     dropout: float = Field(0.5, ge=0, lt=1, description="On `document`.")
