@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from labelloom.runs.classifier import Classifier, LabelScore, load
     from labelloom.runs.folder import Run
     from labelloom.training.baseline import train_baseline
+    from labelloom.training.series import Series, train_seeds
     from labelloom.training.train import resume, train
 
 __version__ = "0.1.0"
@@ -54,6 +55,8 @@ _HEAVY = {
     "Run": "labelloom.runs.folder",
     "resume": "labelloom.training.train",
     "train": "labelloom.training.train",
+    "Series": "labelloom.training.series",
+    "train_seeds": "labelloom.training.series",
     "train_baseline": "labelloom.training.baseline",
     "Corpus": "labelloom.data.corpus",
     "load_corpus": "labelloom.data.corpus",
@@ -84,6 +87,7 @@ __all__ = [
     "Run",
     "RunError",
     "Sampler",
+    "Series",
     "SpecError",
     "States",
     "Targets",
@@ -96,6 +100,7 @@ __all__ = [
     "resume",
     "train",
     "train_baseline",
+    "train_seeds",
 ]
 
 

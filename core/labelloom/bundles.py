@@ -221,11 +221,14 @@ class Catalogue:
 
         installed = sorted({bundle.name for bundle in self.bundles})
         installs = read_registry().installs(name, installed)
-        formats = sorted({record.name for record in self.formats()}) if what == "format" else []
-        close = _close_names(name, formats) if formats else self.close_to(name, kind)
+        if what == "format":
+            close = _close_names(name, sorted({record.name for record in self.formats()}))
+            close += get_close_matches(name, FORMS, n=1)
+        else:
+            close = self.close_to(name, kind)
         return UnknownNameError(
             f"no installed {what} is called {name!r} (installed bundles: {', '.join(installed) or 'none'})",
-            where=name,
+            where="data.format" if what == "format" else name,
             suggestions=[*installs, *close][:3]
             or ["labelloom list" if what == "component" else "labelloom list formats"],
         )

@@ -22,6 +22,7 @@ components = ["weave/cross-attention", "weave/linear"]
 distribution = "labelloom-knot"
 summary = "Knots"
 components = ["knot/linear", "knot/encoder"]
+formats = ["knot/quipu"]
 """
 
 
@@ -39,6 +40,7 @@ def registry(tmp_path: Path) -> Registry:
         ("weaev/linear", [], ["pip install labelloom-weave", "pip install labelloom-knot"]),
         ("cross-attention", [], ["pip install labelloom-weave"]),
         ("mine/encoder", ["mine"], ["pip install labelloom-knot"]),
+        ("quipu", [], ["pip install labelloom-knot"]),
         ("weave/misspelt", ["weave"], []),
         ("mine/other", [], []),
         ("", [], []),
@@ -65,6 +67,15 @@ def test_the_install_command_comes_before_close_names(site):
     assert caught.value.problems[0].suggestions == ("pip install labelloom-standard", "mine/transformer")
 
 
+def test_a_format_of_a_known_bundle_that_is_not_installed_brings_its_install_command():
+    with pytest.raises(UnknownNameError) as caught:
+        Catalogue([]).format("standard/sgm")
+    assert str(caught.value) == (
+        "data.format: no installed format is called 'standard/sgm' (installed bundles: none)\n"
+        "    try: pip install labelloom-standard"
+    )
+
+
 def test_an_installed_bundle_is_nothing_to_install():
     with pytest.raises(UnknownNameError) as caught:
         Catalogue().component("standard/tranformer")
@@ -89,6 +100,7 @@ def test_the_registry_says_what_the_installed_bundle_does(name):
     catalogue = Catalogue()
     records = catalogue.load(name)
     assert known.components == list(records)
+    assert known.formats == [record.name for record in catalogue.formats() if record.bundle == name]
     assert {record.api for record in records.values()} == {known.api}
     shipped = [spec for spec in catalogue.specs() if spec.startswith(f"{name}/")]
     assert not known.specs or sorted(known.specs) == sorted(shipped)
@@ -110,6 +122,7 @@ def test_the_file_is_the_one_at_the_root_of_the_checkout():
         ("distributon = 'x'", "bundles.weave.distributon: unknown key 'distributon'\n    try: distribution"),
         ("components = ['knot/x']", "'knot/x' of the bundle 'weave' must start with 'weave/'"),
         ("specs = ['x']", "'x' of the bundle 'weave' must start with 'weave/'"),
+        ("formats = ['x']", "'x' of the bundle 'weave' must start with 'weave/'"),
         ("api = 0", "bundles.weave.api: must be at least 1, not 0"),
         ("paper = {title = 't'}", "bundles.weave.paper.authors: missing: this key is required"),
         (

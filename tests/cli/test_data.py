@@ -43,7 +43,7 @@ def test_the_splits_and_what_is_wrong_with_them(labelloom_: Callable[..., Result
         "labels 3 2 2",
         "labels a document 1.14 1.20 1.00",
         "the most 2 2 1",
-        "of all labels 38.1 % 40.0 % 33.3 %",
+        "share of all labels 38.1 % 40.0 % 33.3 %",
         "distinct label sets 5 4 2",
         "words, mean 1.9 1.8 2.0",
         "median 2 2 2",
@@ -181,7 +181,7 @@ def test_the_picture(labelloom_: Callable[..., Result], folder: Path) -> None:
 
 
 def test_a_picture_of_many_labels_stays_small(labelloom_: Callable[..., Result], folder: Path) -> None:
-    write(folder / "wide.jsonl", [("x", [f"l{n}" for n in range(5000)])])
+    write(folder / "wide.jsonl", [("x", [f"l{n}"]) for n in range(5000)])
     labelloom_("data", "wide.jsonl", "--plot", "wide.svg")
     (line,) = ElementTree.parse(folder / "wide.svg").getroot().iter(f"{SVG}polyline")
     assert 100 < len(line.attrib["points"].split()) <= 2000

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
+import signal
 import statistics
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,7 @@ from typer.testing import Result
 
 from labelloom.cli.output import duration
 from labelloom.evaluation.summary import table as rows_of
+from labelloom.training.progress import Silent
 
 from .conftest import lines
 
@@ -36,7 +40,7 @@ def test_a_run_ends_with_scores_where_it_is_and_what_to_do_next(train: Callable[
     metrics = json.loads((folder / "runs" / "words" / "0" / "metrics.json").read_text())
     columns = [dict(rows_of(metrics[name])) for name in ("validation", "test", "test_at_0.5")]
     assert "validation test test at 0.5" in told
-    for name in ("micro-F1", "macro-F1", "Hamming loss", "nDCG@5"):
+    for name in ("micro-F1", "macro-F1 (all labels)", "Hamming loss", "nDCG@5"):
         assert " ".join([name, *(column[name] for column in columns)]) in told
     assert "run runs/words/0" in told
     assert f"answers: {metrics['decision']}" in told
@@ -72,28 +76,115 @@ def test_several_seeds_end_with_mean_and_standard_deviation(train: Callable[...,
         json.loads((folder / "runs" / "words" / str(seed) / "metrics.json").read_text())["test"]["macro_f1"]
         for seed in (1, 2, 4)
     ]
-    row = next(line for line in told if line.startswith("macro-F1 0"))
+    row = next(line for line in told if line.startswith("macro-F1 (all labels) 0"))
     assert f"{statistics.mean(values):.4f} ± {statistics.stdev(values):.4f}" in row
     assert "mean ± standard deviation of 3 seeds" in told
-    assert {"run runs/words/1", "runs/words/2", "runs/words/4"} <= set(told)
+    assert {"run runs/words/1", "runs/words/2", "runs/words/4", "summary runs/words/summary.json"} <= set(told)
+    summary = json.loads((folder / "runs" / "words" / "summary.json").read_text())
+    assert summary["seeds"] == [1, 2, 4]
+    assert summary["test"]["macro_f1"]["mean"] == statistics.mean(values)
     assert "seed 4 (3 of 3)" in result.stderr
 
 
-def test_several_seeds_in_json_are_a_line_each(train: Callable[..., Result], folder: Path) -> None:
-    told = [json.loads(line) for line in train("--seed", 1, "--seed", 2, "--json").stdout.splitlines()]
-    assert [line["run"] for line in told] == [str(folder / "runs" / "words" / seed) for seed in "12"]
+def test_several_seeds_in_json_are_a_line_each_and_one_of_the_summary(
+    train: Callable[..., Result], folder: Path
+) -> None:
+    told = [json.loads(line) for line in train("--seeds", 2, "--set", "seed=5", "--json").stdout.splitlines()]
+    assert [line["run"] for line in told[:-1]] == [str(folder / "runs" / "words" / seed) for seed in "56"]
+    path = folder / "runs" / "words" / "summary.json"
+    assert told[-1] == {"summary": str(path), **json.loads(path.read_text())}
+    assert told[-1]["seeds"] == [5, 6]
 
 
-def test_when_a_seed_fails_the_others_are_not_lost(train: Callable[..., Result], folder: Path, corpus: Path) -> None:
+def pasted(result: Result, labelloom_: Callable[..., Result]) -> Result:
+    """What the last command that `result` suggests does."""
+    commands = [line.partition("try: ")[2] for line in result.stderr.splitlines() if "try: labelloom" in line]
+    return labelloom_(*shlex.split(commands[-1])[1:])
+
+
+def test_runs_that_are_there_are_told_before_anything_trains(
+    train: Callable[..., Result], labelloom_: Callable[..., Result], folder: Path
+) -> None:
     assert train("--seed", 2).exit_code == 0
-    result = train("--seed", 1, "--seed", 2, "--seed", 3, "--seed", 4)
+    before = (folder / "runs" / "words" / "2" / "metrics.json").read_bytes()
+    result = train("--seed", 1, "--seed", 2, "--seed", 3)
     assert result.exit_code == 1
-    assert "run runs/words/1" in lines(result.stdout)
-    assert f"{folder}/runs/words/2: this run is there already" in result.stderr
-    assert result.stderr.endswith(
-        "not trained yet: seed 3, 4\n"
-        f"    try: labelloom train tiny/words --seed 3 --seed 4 --set data.source={corpus} --set training.epochs=1\n"
+    assert "runs/words/2: this run has ended already, and runs are never overwritten" in result.stderr
+    assert not (folder / "runs" / "words" / "1").exists()
+
+    again = pasted(result, labelloom_)
+    assert again.exit_code == 0, again.output
+    assert "mean ± standard deviation of 3 seeds" in lines(again.stdout)
+    assert (folder / "runs" / "words" / "2" / "metrics.json").read_bytes() == before
+
+
+class Stop(Silent):
+    """Presses Ctrl-C in the first step of the second run."""
+
+    starts = 0
+
+    def start(self, stage: str, steps: int, done: int) -> None:
+        Stop.starts += 1
+
+    def step(self, loss: float, documents_per_second: float) -> None:
+        if Stop.starts == 2:
+            Stop.starts += 1
+            signal.raise_signal(signal.SIGINT)
+
+    def __enter__(self) -> Stop:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+def test_an_interrupted_series_goes_on_with_one_command(
+    train: Callable[..., Result], labelloom_: Callable[..., Result], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("labelloom.training.progress.Shown", Stop)
+        result = train("--seeds", 3, "--track", "tensorboard", "--output", "my runs", "--time-budget", "1h")
+    assert result.exit_code == 1
+    assert "run my runs/words/0" in lines(result.stdout), "what is finished is not lost"
+    assert not (folder / "my runs" / "words" / "summary.json").exists()
+    told = result.stderr
+    assert "my runs/words/1: interrupted after step 1 of stage 'main'; everything so far is saved" in told
+    assert "try: labelloom train --resume 'my runs/words/1'" in told
+    assert "not finished yet: seed 1, 2\n    try: labelloom train tiny/words --seed 0 --seed 1 --seed 2 --set" in told
+    assert told.endswith(" --time-budget 1h --track tensorboard --output 'my runs' --continue\n")
+
+    again = pasted(result, labelloom_)
+    assert again.exit_code == 0, again.output
+    assert "resuming after step 1 of stage 'main' (1 of 1)" in again.stderr
+    assert "mean ± standard deviation of 3 seeds" in lines(again.stdout)
+    for seed in "012":
+        assert (folder / "my runs" / "words" / seed / "tensorboard").is_dir()
+
+
+def test_a_seed_that_diverged_is_left_behind(
+    train: Callable[..., Result], labelloom_: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = train("--seed", 1, "--seed", 2, "--set", "tasks.0.scale=1e300")
+    assert result.exit_code == 1
+    assert "is not finite in step 1 of stage 'main'" in result.stderr
+    assert "not finished yet: seed 2\n    try: labelloom train tiny/words --seed 2 --set" in result.stderr
+
+
+def test_a_time_budget_is_saved_in_the_run(train: Callable[..., Result], folder: Path) -> None:
+    assert train("--time-budget", "1h").exit_code == 0
+    spec = tomllib.loads((folder / "runs" / "words" / "0" / "spec.toml").read_text())
+    assert spec["training"]["time_budget"] == "1h"
+    result = train("--time-budget", "soon")
+    assert (result.exit_code, result.stderr) == (
+        1,
+        "training.time_budget: expected a number with s, m or h, such as \"20m\", not 'soon'\n",
     )
+
+
+def test_a_tracker_that_is_none(train: Callable[..., Result]) -> None:
+    result = train("--track", "tensorbord")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("trackers: no tracker is called 'tensorbord'\n    try: tensorboard\n")
 
 
 def test_a_run_is_never_overwritten(train: Callable[..., Result]) -> None:
@@ -120,6 +211,8 @@ def test_resuming_a_finished_run_shows_its_scores(labelloom_: Callable[..., Resu
         (["tiny/words", "--resume", "x"], "Invalid value for --resume: not together with SPEC: a run goes on with the"),
         (["--resume", "x", "--seed", "1", "--set", "a=1"], "not together with --seed, --set: a run goes on"),
         (["--resume", "x", "--output", "y"], "not together with --output: a run goes on"),
+        (["--resume", "x", "--continue", "--time-budget", "5m"], "not together with --continue, --time-budget: a run"),
+        (["tiny/words", "--seed", "1", "--seeds", "2"], "Invalid value for --seeds: not together with --seed"),
         (["tiny/words", "--seed", "-1"], "--seed"),
     ],
 )

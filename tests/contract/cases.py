@@ -200,7 +200,12 @@ def _two_branches() -> Case:
 
 def _two_branches_of_softmax() -> Case:
     branches = [
-        {"name": "seen", "predictor": LABEL_LINEAR, "label_modules": [{"use": "standard/label-attention"}], "share": 0.7},
+        {
+            "name": "seen",
+            "predictor": LABEL_LINEAR,
+            "label_modules": [{"use": "standard/label-attention"}],
+            "share": 0.7,
+        },
         {"name": "plain", "predictor": LINEAR, "share": 0.3},
     ]
     tasks = [{**SOFTMAX, "name": f"{branch['name']}-loss", "branch": branch["name"]} for branch in branches]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from labelloom.data.labels import LabelSpace
+from labelloom.data.labels import LabelSpace, close_codes
 from labelloom.errors import DataError
 
 SPACE = LabelSpace(("cs.CL", "cs.LG", "stat.ML"), ("Language", "Learning", "Statistics: Learning"))
@@ -23,6 +23,22 @@ def test_json_round_trip_keeps_order_and_names() -> None:
     space = LabelSpace(("ü", "b", "a"), ("Ü", "bee", "a"))
     assert LabelSpace.from_json(space.to_json()) == space
     assert '"ü"' in space.to_json()
+
+
+def test_descriptions_go_with_the_codes_and_are_stored_where_there_are_any() -> None:
+    assert SPACE.descriptions == ("", "", "")
+    assert "descriptions" not in SPACE.to_json()
+    told = LabelSpace(SPACE.codes, SPACE.names, ("words", "", "\u00fc"))
+    assert LabelSpace.from_json(told.to_json()) == told
+    assert told.digest == SPACE.digest
+    with pytest.raises(DataError, match="one description a code, found 3 and 1"):
+        LabelSpace(SPACE.codes, SPACE.names, ("words",))
+
+
+def test_of_very_many_codes_those_with_the_same_beginning_are_looked_at() -> None:
+    codes = [f"{letter}{number:05}" for letter in "abcdef" for number in range(5000)]
+    assert close_codes("c04x21", codes)[0] in {"c04021", "c04121", "c04221", "c04921"}
+    assert close_codes("zzzzzz", codes) == []
 
 
 def test_digest_is_of_the_order_and_not_of_the_names() -> None:

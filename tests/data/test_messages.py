@@ -142,7 +142,8 @@ def test_a_json_list_is_told_from_json_lines(write: Write) -> None:
     path = write("train.jsonl", [json.dumps([GOOD, GOOD], indent=1)])
     told = failure(path)
     assert told.startswith(
-        f"{path}:1: is a JSON list; expected one object a line\n    try: jq -c '.[]' {path} > new.jsonl"
+        f"{path}:1: is a JSON list; expected one object a line\n    try: jq -c '.[]' {path} > new.jsonl\n"
+        "    try: call it train.json, if it is one list of objects"
     )
     assert [line for line in told.splitlines() if str(path) in line and "try: " not in line] == [told.splitlines()[0]]
 
@@ -179,7 +180,10 @@ LABEL_FILES: list[tuple[bytes, str]] = [
     (b'{"a": ["A"]}', ": the label 'a' needs a name that is a string, not ['A']"),
     (b'{"a": " "}', ": the label 'a' needs a name that is a string, not ' '"),
     (b"{}", ": names no label; expected one object"),
-    ('{"a": "\u00e4"}'.encode("latin-1"), ": not UTF-8 at byte 7\n    try: convert it: iconv"),
+    (
+        '{"a": "\u00e4"}'.encode("latin-1"),
+        ":1: not UTF-8: byte 0xe4 at position 7 of the file\n    try: convert it: iconv",
+    ),
 ]
 
 
@@ -194,19 +198,23 @@ def test_two_files_for_one_split(write: Write) -> None:
     write("corpus/train.jsonl", [GOOD])
     write("corpus/val.jsonl", [GOOD])
     folder = write("corpus/dev.jsonl.gz", [GOOD]).parent
-    assert failure(folder) == f"{folder}: dev.jsonl.gz and val.jsonl are both the validation split; keep one of them"
+    assert failure(folder) == (
+        f"{folder}: dev.jsonl.gz and val.jsonl are both the validation split; keep one of them\n"
+        '    try: [data.files] validation = "dev.jsonl.gz", and the other splits'
+    )
 
 
 def test_a_folder_without_training_split(write: Write) -> None:
     folder = write("corpus/test.jsonl", [GOOD]).parent
     assert failure(folder) == (
         f"{folder}: no training split; found test.jsonl\n"
-        "    try: a file train.jsonl or train.jsonl.gz in the folder\n"
-        "    try: the path of one file as data.source"
+        "    try: a file train.csv in the folder, or another form of it\n"
+        "    try: the path of one file as data.source\n"
+        '    try: [data.files] train = ["…"], to name the files'
     )
     empty = folder.parent / "empty"
     empty.mkdir()
-    assert "no training split; found no .jsonl or .jsonl.gz file" in failure(empty)
+    assert "no training split; found no file that is read: .jsonl, .json, .csv, .tsv, .parquet" in failure(empty)
 
 
 def test_a_name_that_is_nothing(write: Write) -> None:
@@ -225,8 +233,11 @@ def test_a_name_that_is_nothing(write: Write) -> None:
 
 
 def test_a_kind_of_file_that_is_not_read(write: Write) -> None:
-    path = write("data.csv", ["text,labels"])
-    assert failure(path).startswith(f"{path}: this kind of file is not read; expected .jsonl or .jsonl.gz\n    try: ")
+    path = write("data.xlsx", ["text,labels"])
+    assert failure(path) == (
+        f"{path}: this kind of file is not read; expected .jsonl, .json, .csv, .tsv, .parquet\n"
+        '    try: format = "csv" under [data] in the spec, if its name does not tell'
+    )
 
 
 def test_too_few_documents_to_cut(write: Write) -> None:

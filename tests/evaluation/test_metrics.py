@@ -227,13 +227,13 @@ ONE = LabelSets.from_lists([[0]], 3)
         ),
         (
             (LabelSets.from_lists([[]], 0), LabelSets.from_lists([[]], 0)),
-            "nothing can be measured on 1 documents with 0 labels; at least one of each is needed",
+            "nothing can be measured on 1 document with 0 labels; at least one of each is needed",
         ),
         (
             (ONE, LabelSets.from_lists([[0], [0]], 3)),
             "predicted is about 2 documents and 3 labels, the truth about 1 and 3",
         ),
-        ((ONE, LabelSets.from_lists([[0]], 2)), "predicted is about 1 documents and 2 labels, the truth about 1 and 3"),
+        ((ONE, LabelSets.from_lists([[0]], 2)), "predicted is about 1 document and 2 labels, the truth about 1 and 3"),
         ((ONE, ONE, complete(np.zeros((2, 3)))), "ranking is about 2 documents and 3 labels, the truth about 1 and 3"),
         (
             (ONE, ONE, Ranking.from_dense(np.zeros((1, 3)), 2), (1, 3)),

@@ -102,7 +102,7 @@ def test_a_crash_while_writing_leaves_the_last_good_file(tmp_path, monkeypatch):
     ("change", "message"),
     [
         ({"ids": ["a"]}, "truth is about 7 documents and 5 labels; there are 1 ids and 5 label codes"),
-        ({"predicted": LabelSets.from_lists([[]], 5)}, "predicted is about 1 documents and 5 labels; there are 7 ids"),
+        ({"predicted": LabelSets.from_lists([[]], 5)}, "predicted is about 1 document and 5 labels; there are 7 ids"),
         (
             {"ranking": Ranking.from_dense(np.zeros((7, 4)))},
             "ranking is about 7 documents and 4 labels; there are 7 ids",

@@ -126,6 +126,26 @@ def test_an_option_of_a_part(changes, message):
     assert first.startswith(message)
 
 
+@pytest.mark.parametrize(
+    ("changes", "suggestions"),
+    [
+        ({"model.encoder.use": "standard/bilstn"}, ("standard/bilstm",)),
+        ({"model.encoder.use": "standrad/bilstm"}, ("standard/bilstm",)),
+        ({"tasks.0.use": "standard/bec"}, ("standard/bce",)),
+        # Nothing of the kind is called alike: what is, is told as what it is.
+        ({"model.encoder.use": "standard/bcee"}, ("standard/bce, but that is a task",)),
+        ({"model.predictor.use": "standard/bilstn"}, ("standard/bilstm, but that is an encoder",)),
+        # The kind is wrong: a name would be a guess.
+        ({"model.encoder.use": "standard/bce"}, ("labelloom list encoders",)),
+        ({"model.label_modules": [{"use": "standard/bce"}]}, ("labelloom list label-modules",)),
+    ],
+)
+def test_names_of_the_right_kind_come_first(changes, suggestions):
+    with pytest.raises(CompositionError) as caught:
+        check(validate_spec(changed(changes)), catalogue=Catalogue())
+    assert caught.value.problems[0].suggestions == suggestions
+
+
 def test_an_option_in_a_stage_and_in_a_branch():
     stage = {**STAGE, "tasks": [{"use": "standard/bce", "reducton": "sum"}]}
     branch = {**BRANCH, "label_modules": [{"use": "standard/label-attention", "droput": 1}]}

@@ -1,7 +1,7 @@
 """Trains specs one after the other: what `torchrun` starts in several processes.
 
 The argument is a file of JSON: a list of {"spec": ..., "output": ..., "interrupt": ...}. `interrupt` is null, or the
-step (from 1) in which the last process alone gets a SIGINT. Each process leaves what it got back, or the error, beside
+step (from 1) in which the last process alone gets a SIGINT; there may be "trackers", too. Each process leaves what it got back, or the error, beside
 the file, in `<place>-<rank>.json`.
 """
 
@@ -38,7 +38,8 @@ if __name__ == "__main__":
     for place, order in enumerate(json.loads(file.read_text())):
         interrupt_in(order["interrupt"])
         try:
-            run = train(order["spec"], output=order["output"], allow_local_code=True)
+            trackers = order.get("trackers", [])
+            run = train(order["spec"], output=order["output"], allow_local_code=True, trackers=trackers)
             told = {"path": str(run.path), "scores": run.scores}
         except LabelloomError as error:
             told = {"error": str(error)}

@@ -79,3 +79,16 @@ class Normed(Predictor):
 
     def forward(self, states: States, batch: Batch) -> States:
         return states.add(scores=self.out(self.norm(states.document))[:, batch.label_ids[0]])
+
+
+class Detached(Task):
+    """A task whose own weights its loss does not reach."""
+
+    component = Component(kind="task", needs=frozenset({"document"}))
+
+    def __init__(self, config: Config, context: Context) -> None:
+        super().__init__(config, context)
+        self.out = nn.Linear(context.width("document"), 1)
+
+    def forward(self, states: States, batch: Batch, targets: Targets) -> Loss:
+        return Loss.over(self.out(states.document)[:, 0].detach() + states.document.square().sum(1), batch.is_anchor)

@@ -19,8 +19,11 @@ from .small import assert_equal_runs, events_of, spec_on, two_stages
 
 @pytest.fixture(scope="module")
 def spec(corpus: Path) -> dict[str, Any]:
-    """Dropout in both stages, a best checkpoint that is older than the last one, checkpoints at other steps."""
-    return two_stages(corpus, checkpoint_every=2)
+    """Dropout in both stages, a best checkpoint that is older than the last one, checkpoints at other steps.
+
+    What is kept are averages, so that a checkpoint holds the raw weights, the optimiser's state and the averages.
+    """
+    return two_stages(corpus, checkpoint_every=2, average="ema", average_decay=0.3)
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +55,7 @@ INSTANTS = [
     ("rename", "predictions.parquet"),
     ("rename", "metrics.json"),
     *(("remove", call) for call in (3, 5)),
-    *(("save", call) for call in (1, 4)),
+    *(("save", call) for call in (1, 2, 5)),
     *(("weights", call) for call in (1, 2, 5, 8)),
     *(("history", call) for call in (1, 11)),
 ]

@@ -22,12 +22,17 @@ from .small import PARTS, assert_close, events_of, metrics_of, spec_on, two_stag
 def specs(workplace: Path) -> list[dict[str, Any]]:
     """17 documents in batches of 8 leave one for the last step, so one process has none there."""
     corpus = write_corpus(workplace / "seventeen", train=17)
-    plain = spec_on(corpus, name="plain", training={"epochs": 3, "clip_norm": 0.5})
+    plain = spec_on(corpus, name="plain", training={"epochs": 3, "clip_norm": 0.5, "average": "ema"})
     tasks: list[dict[str, Any]] = [{"use": "standard/bce"}, {"use": f"{PARTS}:Cardinality", "weight": 0.3}]
     settings = {"accumulation": 3, "metric": "loss.cardinality"}
     several = spec_on(corpus, name="several", tasks=tasks, training=settings)
     stages = {**two_stages(corpus, accumulation=2, clip_norm="none", patience=1), "name": "stages"}
     return [without_dropout(spec) for spec in (plain, several, stages)]
+
+
+def timed(spec: dict[str, Any]) -> dict[str, Any]:
+    """The same for two seconds."""
+    return {**spec, "training": {**spec["training"], "epochs": 100_000, "time_budget": "2s"}}
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +50,9 @@ def together(specs: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFacto
     orders: list[dict[str, Any]] = [
         {"spec": spec, "output": str(folder), "interrupt": None} for spec in [*specs, specs[0]]
     ]
+    orders[0]["trackers"] = ["tensorboard"]
     orders.append({"spec": specs[0], "output": str(folder / "interrupted"), "interrupt": 5})
+    orders.append({"spec": timed(specs[0]), "output": str(folder / "timed"), "interrupt": None})
     (folder / "orders.json").write_text(json.dumps(orders))
     command = [
         *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--local_addr", "127.0.0.1"),
@@ -100,6 +107,20 @@ def test_ctrl_c_in_one_process_ends_all_after_the_same_step(alone: Path, togethe
     labelloom.resume(run)
 
     assert_close(run / "model.safetensors", alone / "plain" / "0" / "model.safetensors")
+
+
+def test_one_process_alone_writes_to_trackers(together: Path) -> None:
+    files = [file for file in (together / "plain" / "0" / "tensorboard").iterdir() if file.is_file()]
+    assert len(files) == 1
+
+
+def test_a_time_budget_ends_all_processes_after_the_same_step(together: Path) -> None:
+    """The clocks of processes differ, their schedules must not, or one would wait for the other for ever."""
+    told = [json.loads((together / f"5-{rank}.json").read_text()) for rank in (0, 1)]
+    assert told[0] == told[1]
+    steps = metrics_of(together / "timed" / "plain" / "0")["steps"]["main"]
+    events = events_of(together / "timed" / "plain" / "0")
+    assert [event["step"] for event in events if "loss" in event] == list(range(1, steps + 1))
 
 
 def test_processes_that_do_not_find_together_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

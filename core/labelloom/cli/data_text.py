@@ -16,7 +16,7 @@ from labelloom.spec.data import DataSettings
 from labelloom.wording import counted
 
 _SHOWN = 10
-"""Labels at either end of the frequencies; of a corpus with few labels, all."""
+"""Labels at either end of the frequencies; of a corpus with few labels, all. Fewer than these need no plot."""
 _NEARLY = 0.002
 """A set is nearly another one where no more documents are missing or added, as a share."""
 _CHARACTERS = 400
@@ -56,7 +56,7 @@ def _print_splits(out: Console, told: Overview) -> None:
         ("labels", lambda split: f"{split.labels:,}"),
         ("labels a document", lambda split: f"{split.cardinality:.2f}"),
         ("  the most", lambda split: f"{split.most_labels:,}"),
-        ("  of all labels", lambda split: _percent(split.density)),
+        ("  share of all labels", lambda split: _percent(split.density)),
         ("distinct label sets", lambda split: f"{split.label_sets:,}"),
         ("words, mean", lambda split: f"{split.words.mean:,.1f}"),
         ("  median", lambda split: f"{split.words.median:,.0f}"),
@@ -104,7 +104,7 @@ def _print_frequencies(out: Console, told: Overview) -> None:
         _print_labels(out, told, "most frequent", order[:_SHOWN])
         out.print()
         _print_labels(out, told, "least frequent", order[-_SHOWN:])
-    if len(order) > 2:
+    if len(order) >= _SHOWN:
         out.print()
         for line in frequency_lines(told):
             out.print(line)

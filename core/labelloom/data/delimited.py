@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
 
 from labelloom.data.lines import convert, read_lines
 from labelloom.data.records import Record
 from labelloom.data.tables import Row, table_records, wrong_header
 from labelloom.errors import Problem
 from labelloom.spec.data import DataSettings
+from labelloom.wording import counted
 
 _LONGEST = 2**31 - 1
 """Characters of a cell; `csv` stops at 131,072 unless it is told otherwise, and some documents are longer."""
@@ -79,7 +79,7 @@ def _rows(path: Path, delimiter: str, quotes: bool) -> Iterator[Row | Problem]:
             yield _broken(error, f"{path}:{start}", delimiter)
             return
         if row:
-            yield start, row
+            yield start, [cell.replace("\0", "\r") for cell in row] if lines.stood_in else row
         start = lines.number + 1
 
 
@@ -92,12 +92,17 @@ class _BrokenLine(Exception):
 
 
 class _Lines:
-    """The lines of a file for `csv.reader`; `number` is that of the last one."""
+    """The lines of a file for `csv.reader`; `number` is that of the last one.
+
+    `csv` writes a \\r in a text as it is and then cannot read it. A NUL, which is refused elsewhere, stands for it if
+    `stood_in`.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lines = read_lines(path)
         self.number = 0
+        self.stood_in = False
 
     def __iter__(self) -> _Lines:
         return self
@@ -108,11 +113,13 @@ class _Lines:
             raise _BrokenLine(line)
         self.number = line.number
         if "\0" in line.text:
-            self._refuse("holds a NUL byte, which no text has: the file is broken or UTF-16 without a mark")
+            message = "holds a NUL byte, which no text has: the file is broken or UTF-16 without a mark"
+            raise _BrokenLine(Problem(f"{self._path}:{self.number}", message, (convert(self._path, "UTF-16"),)))
+        body = line.text.removesuffix("\n").removesuffix("\r")
+        if "\r" in body and (line.number > 1 or line.text.endswith("\n")):
+            self.stood_in = True
+            return body.replace("\r", "\0") + line.text[len(body) :]
         return line.text
-
-    def _refuse(self, message: str) -> NoReturn:
-        raise _BrokenLine(Problem(f"{self._path}:{self.number}", message, (convert(self._path, "UTF-16"),)))
 
 
 def _broken(error: csv.Error, where: str, delimiter: str) -> Problem:
@@ -127,7 +134,7 @@ def _broken(error: csv.Error, where: str, delimiter: str) -> Problem:
 def _whole(rows: Iterator[Row | Problem], header: list[str], path: Path) -> Iterator[Row | Problem]:
     for row in rows:
         if isinstance(row, tuple) and len(row[1]) != len(header):
-            cells = f"{len(row[1])} cell{'' if len(row[1]) == 1 else 's'}"
+            cells = counted(len(row[1]), "cell")
             remedy = "put a cell with separators or line ends between double quotes"
             yield Problem(f"{path}:{row[0]}", f"the row has {cells}, the header {len(header)}", (remedy,))
         else:

@@ -11,6 +11,7 @@ from labelloom.data.label_sets import LabelSets
 from labelloom.data.labels import LabelSpace
 from labelloom.data.reading import ReadSplit, documents
 from labelloom.data.records import Source
+from labelloom.wording import counted
 
 _SHOWN = 5
 """Codes that a note lists."""
@@ -76,4 +77,4 @@ def unseen_label_notes(labels: LabelSpace, splits: Mapping[str, LabelSets]) -> l
 def _codes(codes: Sequence[str], labels: Iterable[int]) -> str:
     found = [codes[label] for label in labels]
     more = ", …" if len(found) > _SHOWN else ""
-    return f"{len(found):,} label{'' if len(found) == 1 else 's'} ({', '.join(found[:_SHOWN])}{more})"
+    return f"{counted(len(found), 'label')} ({', '.join(found[:_SHOWN])}{more})"

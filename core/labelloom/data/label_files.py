@@ -12,6 +12,7 @@ from labelloom.data.lines import read_text
 from labelloom.data.records import kind_of
 from labelloom.errors import DataError, Problem
 from labelloom.spec.data import DataSettings
+from labelloom.wording import counted
 
 LABELS_FILE = "labels.json"
 _EXPECTED = 'expected one object of codes and names, {"cs.CL": "Computation and Language", …}'
@@ -141,7 +142,7 @@ def _table_entries(path: Path, delimiter: str) -> Iterator[Entry | Problem]:
 
 def _cells(row: Iterable[str]) -> str:
     count = len(list(row))
-    return f"{count} cell{'' if count == 1 else 's'}"
+    return counted(count, "cell")
 
 
 def _line_entries(path: Path) -> Iterator[Entry | Problem]:

@@ -19,7 +19,7 @@ SCARCE = (5, 10)
 ALL = "all"
 """The name of the column over every split."""
 
-_MOST_PAIRS = 200_000_000
+_MOST_PAIRS = 60_000_000
 """Pairs of labels in one document, summed over the documents, beyond which co-occurrence is not counted."""
 _FIRST = 100
 """Documents among which the example is looked for."""

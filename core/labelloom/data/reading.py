@@ -15,6 +15,7 @@ from labelloom.data.labels import close_codes
 from labelloom.data.records import Source, SourceSplit
 from labelloom.data.texts import TextWriter
 from labelloom.errors import DataError, Problem
+from labelloom.wording import counted
 
 SHOWN = 20
 """Problems of one split that are shown; the rest are counted."""
@@ -109,13 +110,13 @@ class _Problems:
 
     def all(self) -> list[Problem]:
         more = self.count - len(self.shown)
-        summary = [Problem(self.place, f"and {more:,} more problem{'' if more == 1 else 's'}")] if more else []
+        summary = [Problem(self.place, f"and {counted(more, 'more problem')}")] if more else []
         return self.shown + summary
 
 
 def documents(count: int) -> str:
     """ "1 document" or "1,200 documents"."""
-    return f"{count:,} document{'' if count == 1 else 's'}"
+    return counted(count, "document")
 
 
 def read_source(source: Source, folder: Path, limit: int | None) -> tuple[list[ReadSplit], LabelNumbers]:

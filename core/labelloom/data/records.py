@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from labelloom.errors import Problem
+from labelloom.wording import counted
 
 SPLIT_NAMES = {
     "train": ("train",),
@@ -55,7 +56,7 @@ class SourceSplit:
     def place(self) -> str:
         """The first file, and how many others there are."""
         others = len(self.parts) - 1
-        return self.parts[0].place + (f" and {others} more file{'' if others == 1 else 's'}" if others else "")
+        return self.parts[0].place + (f" and {counted(others, 'more file')}" if others else "")
 
 
 @dataclass(frozen=True)

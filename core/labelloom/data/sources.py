@@ -51,7 +51,7 @@ def path_source(settings: DataSettings) -> Source | None:
         ) from error
     if source is None:
         raise DataError(
-            f"this kind of file is not read; expected {', '.join(f'.{form}' for form in FORMS)}, plain or .gz",
+            f"this kind of file is not read; expected {', '.join(f'.{form}' for form in FORMS)}",
             where=str(path),
             suggestions=['format = "csv" under [data] in the spec, if its name does not tell', *failed],
         )

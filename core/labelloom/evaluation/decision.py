@@ -14,6 +14,7 @@ from labelloom.evaluation.calibration import CALIBRATIONS, Calibration, calibrat
 from labelloom.evaluation.ranking import Ranking
 from labelloom.evaluation.rules import RULES, Rule
 from labelloom.spec.decision import DecisionSettings
+from labelloom.wording import counted
 
 _FEW = 50
 """Documents below which what is fitted on them is warned of."""
@@ -111,7 +112,7 @@ def fit_decision(
     """
     if (len(ranking), ranking.label_count) != (len(truth), truth.label_count):
         raise ValueError(
-            f"the ranking is about {len(ranking)} documents and {ranking.label_count} labels, "
+            f"the ranking is about {counted(len(ranking), 'document')} and {counted(ranking.label_count, 'label')}, "
             f"the truth about {len(truth)} and {truth.label_count}"
         )
     calibration = fit_calibration(settings, ranking, truth, probabilities)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -35,7 +36,7 @@ class Facts:
         self.ranking = ranking
         self.propensities = propensities
         self._hits = np.zeros((len(truth), 0), dtype=bool)
-        self._propensity_scored: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        self._once: dict[tuple[str, int], Any] = {}
 
     @cached_property
     def right(self) -> np.ndarray:
@@ -72,22 +73,42 @@ class Facts:
             self._hits = np.concatenate([self._hits, more], axis=1)
         return self._hits[:, :k]
 
+    def found(self, k: int) -> np.ndarray:
+        """(N,) int64: how many of the labels in the first k places are true."""
+        return self._kept("found", k, lambda: self.hits(k).sum(axis=1))
+
+    def gains(self, k: int) -> np.ndarray:
+        """(N,): nDCG@k, 0 for documents without labels: Σ 1 / log2(rank + 1) of hits, over the most it could be."""
+
+        def gains() -> np.ndarray:
+            hits, discounts = self.hits(k), 1.0 / np.log2(np.arange(2, k + 2))
+            best = np.concatenate([[0.0], np.cumsum(discounts)])[np.minimum(self.truth.counts, k)]
+            gained = hits @ discounts[: hits.shape[1]]
+            return np.divide(gained, best, out=gained, where=best > 0)
+
+        return self._kept("gains", k, gains)
+
     def propensity_scored(self, k: int) -> tuple[np.ndarray, np.ndarray]:
         """Two (N,): Σ 1 / p over the true labels in the first k places, and the most that k places could have."""
         if self.propensities is None:
             raise ValueError("a propensity-scored metric needs the labels' propensities")
-        if k not in self._propensity_scored:
-            worth = 1.0 / self.propensities
-            hits = self.hits(k)
+        worth, hits = 1.0 / self.propensities, self.hits(k)
+
+        def sums() -> tuple[np.ndarray, np.ndarray]:
             gained = np.empty(len(hits))
             assert self.ranking is not None
             for block in blocks(len(hits), hits.shape[1]):
                 gained[block] = (worth[self.ranking.labels[block, :k]] * hits[block]).sum(axis=1)
             rows, place, true = self._rarest
             near = place < k
-            best = np.bincount(rows[near], weights=worth[true[near]], minlength=len(hits))
-            self._propensity_scored[k] = (gained, best)
-        return self._propensity_scored[k]
+            return gained, np.bincount(rows[near], weights=worth[true[near]], minlength=len(hits))
+
+        return self._kept("propensity scored", k, sums)
+
+    def _kept(self, what: str, k: int, compute: Callable[[], Any]) -> Any:
+        if (what, k) not in self._once:
+            self._once[what, k] = compute()
+        return self._once[what, k]
 
     @cached_property
     def _rarest(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

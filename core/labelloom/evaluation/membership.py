@@ -30,10 +30,10 @@ def ranked_hits(truth: LabelSets, labels: np.ndarray) -> np.ndarray:
     """
     documents, label_count = len(labels), truth.label_count
     hits = np.empty(labels.shape, dtype=bool)
-    step = max(1, _CELLS_AT_ONCE // max(1, label_count, labels.shape[1]))
-    marks = np.zeros(min(step, documents) * label_count, dtype=bool)
+    step = min(documents, max(1, _CELLS_AT_ONCE // max(1, label_count, labels.shape[1])))
+    marks = np.zeros(step * label_count, dtype=bool)
     starts = np.arange(step, dtype=np.int64)[:, None] * label_count
-    for first in range(0, documents, step):
+    for first in range(0, documents, max(1, step)):
         block = labels[first : first + step]
         offsets = truth.offsets[first : first + len(block) + 1]
         true = np.repeat(starts[: len(block), 0], np.diff(offsets)) + truth.values[offsets[0] : offsets[-1]]

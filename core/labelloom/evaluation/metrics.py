@@ -137,7 +137,7 @@ def calibration_error(outcome: Outcome) -> float:
 
 def precision_at(outcome: Outcome, k: int) -> float:
     """Mean over the labelled documents of the true labels among the first k, divided by k (even if L < k)."""
-    return outcome.mean_of_labelled(outcome.facts.hits(k).sum(axis=1)) / k
+    return outcome.mean_of_labelled(outcome.facts.found(k)) / k
 
 
 def ndcg_at(outcome: Outcome, k: int) -> float:
@@ -145,10 +145,7 @@ def ndcg_at(outcome: Outcome, k: int) -> float:
 
     A true label at rank r gains 1 / log2(r + 1); the best has min(|Y|, k) of them in the first places.
     """
-    hits = outcome.facts.hits(k)
-    discounts = 1.0 / np.log2(np.arange(2, k + 2))
-    best = np.concatenate([[0.0], np.cumsum(discounts)])[np.minimum(outcome.truth.counts, k)]
-    return outcome.mean_of_labelled(ratio(hits @ discounts[: hits.shape[1]], best))
+    return outcome.mean_of_labelled(outcome.facts.gains(k))
 
 
 def propensity_scored_precision_at(outcome: Outcome, k: int) -> float:

@@ -10,6 +10,7 @@ import numpy as np
 from labelloom.data.label_sets import LabelSets
 from labelloom.evaluation.facts import Facts
 from labelloom.evaluation.ranking import Ranking
+from labelloom.wording import counted
 
 
 def ratio(part: np.ndarray | float, whole: np.ndarray | float) -> np.ndarray:
@@ -85,13 +86,13 @@ class Outcome:
     ) -> None:
         if not len(truth) or not truth.label_count:
             raise ValueError(
-                f"nothing can be measured on {len(truth)} documents with {truth.label_count} labels; "
-                "at least one of each is needed"
+                f"nothing can be measured on {counted(len(truth), 'document')} with "
+                f"{counted(truth.label_count, 'label')}; at least one of each is needed"
             )
         for what, other in (("predicted", predicted), ("ranking", ranking)):
             if other is not None and (len(other), other.label_count) != (len(truth), truth.label_count):
                 raise ValueError(
-                    f"{what} is about {len(other)} documents and {other.label_count} labels, "
+                    f"{what} is about {counted(len(other), 'document')} and {counted(other.label_count, 'label')}, "
                     f"the truth about {len(truth)} and {truth.label_count}"
                 )
         if propensities is not None and propensities.shape != (truth.label_count,):

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from labelloom.data.label_sets import LabelSets
 from labelloom.errors import RunError
 from labelloom.evaluation.ranking import Ranking
+from labelloom.wording import counted
 
 _METADATA = b"labelloom"
 _DOCUMENTS_AT_ONCE = 1 << 15
@@ -46,7 +47,7 @@ class Predictions:
         for name, part in (("truth", self.truth), ("predicted", self.predicted), ("ranking", self.ranking)):
             if part is not None and (len(part), part.label_count) != (len(self.ids), len(self.label_codes)):
                 raise ValueError(
-                    f"{name} is about {len(part)} documents and {part.label_count} labels; "
+                    f"{name} is about {counted(len(part), 'document')} and {counted(part.label_count, 'label')}; "
                     f"there are {len(self.ids)} ids and {len(self.label_codes)} label codes"
                 )
         if len(set(self.label_codes)) != len(self.label_codes):

@@ -12,40 +12,47 @@ from labelloom.interfaces.part import Encode
 from labelloom_standard.config import LabelTableConfig
 
 _CHUNK = 256
-"""Label names that the encoder reads at once."""
+"""Labels whose names or descriptions the encoder reads at once."""
 
 
 class LabelTable(LabelModule):
     """Gives `label_table`: ids (...) to (..., width), for any label, under consideration or not.
 
-    With init = "names" a vector starts as the mean of the encoder's states of the words of the label's name; a name
-    without any word keeps its random vector.
+    With init = "names" a vector starts as the mean of the encoder's states of the words of the label's name, with
+    "descriptions" of its description, or of the name where there is none; a label without any word keeps its random
+    vector.
     """
 
     def __init__(self, config: LabelTableConfig, context: Context) -> None:
         super().__init__(config, context)
         width = config.width or context.width("tokens", "document")
-        if config.init == "names" and width != context.width("tokens"):
+        if config.init != "random" and width != (tokens := context.width("tokens")):
             raise ValueError(
-                f'init = "names" fills vectors with tokens of width {context.width("tokens")}, so width = {width} '
-                "cannot hold them: leave it out"
+                f'init = "{config.init}" fills vectors with tokens of width {tokens}, so width = {width} cannot hold '
+                "them: leave it out"
             )
-        self.names = context.labels.names
+        names, descriptions = context.labels.names, context.labels.descriptions
+        told = names if config.init == "names" else map(str.strip, descriptions)
+        self.texts = [text or name for text, name in zip(told, names, strict=True)]
         self.vectors = nn.Embedding(len(context.labels), width)
         nn.init.normal_(self.vectors.weight, std=width**-0.5)
         self.widths = {"label_table": width}
 
     @torch.no_grad()
     def initialise(self, corpus: Corpus, encode: Encode) -> None:
-        """The vectors of the labels' names, if they are wanted. Raises CompositionError when the encoder gives none."""
+        """The vectors of names or descriptions, if they are wanted. Raises CompositionError if no encoder gives any."""
         if self.config.init == "random":
             return
+        if self.config.init == "descriptions":
+            described = sum(map(bool, map(str.strip, corpus.labels.descriptions)))
+            count = f"{described:,} of {len(corpus.labels):,}"
+            self.notes.append(f"{count} labels start from their description, the others from their name")
         weight = self.vectors.weight
         for start in range(0, len(weight), _CHUNK):
-            states = encode(self.names[start : start + _CHUNK])
+            states = encode(self.texts[start : start + _CHUNK])
             if states.tokens is None or states.token_mask is None or states.tokens.shape[-1] != weight.shape[1]:
                 raise CompositionError(
-                    f'init = "names" needs tokens of width {weight.shape[1]} from the encoder of the model',
+                    f'init = "{self.config.init}" needs tokens of width {weight.shape[1]} from the model\'s encoder',
                     where=self.path,
                     suggestions=['init = "random"'],
                 )

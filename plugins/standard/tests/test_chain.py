@@ -157,7 +157,7 @@ def test_a_chain_without_label_modules_is_refused(catalogue: Catalogue) -> None:
 
 
 def test_a_label_module_is_no_encoder(catalogue: Catalogue) -> None:
-    with pytest.raises(CompositionError, match="standard/label-table is a label_module; here stands a encoder"):
+    with pytest.raises(CompositionError, match="standard/label-table is a label module; an encoder is expected here"):
         check(spec({"use": "standard/chain", "encoder": TABLE, "label_modules": [QUERY]}), catalogue=catalogue)
 
 

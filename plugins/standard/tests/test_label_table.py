@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 
+from labelloom.data.corpus import Corpus
 from labelloom.data.labels import LabelSpace
 from labelloom.errors import CompositionError
 from labelloom.interfaces import Context, States
@@ -63,6 +64,17 @@ def test_names_give_the_mean_of_their_words(make_context: Any) -> None:
     assert table.vectors.weight.requires_grad
 
 
+def test_descriptions_are_read_and_names_where_there_are_none() -> None:
+    labels = LabelSpace(("a", "b", "c"), ("graphs", "words of text", ""), ("on trees and graphs", " ", ""))
+    table = LabelTable(LabelTableConfig(init="descriptions"), Context("x", {"tokens": 2}, labels))
+    before = table.vectors.weight.detach().clone()
+    table.initialise(Corpus("made", labels, {}), word_states(2))
+    assert table.notes == ["1 of 3 labels start from their description, the others from their name"]
+    means = torch.tensor([(2 + 5 + 3 + 6) / 4, (5 + 2 + 4) / 3])
+    torch.testing.assert_close(table.vectors.weight.data[:2], means[:, None] * torch.tensor([1.0, 2.0]))
+    assert torch.equal(table.vectors.weight[2], before[2])
+
+
 def test_many_names_are_read_in_chunks_and_empty_ones_stay_random() -> None:
     names = tuple("" if place % 100 == 7 else "n" * (place % 9 + 1) for place in range(600))
     context = Context("x", {"tokens": 2}, LabelSpace(tuple(map(str, range(600))), names))
@@ -103,6 +115,7 @@ def test_an_encoder_that_gives_no_such_tokens_is_refused(make_context: Any, stat
         ({}, {"tokens | document"}),
         ({"width": 4}, set()),
         ({"init": "names"}, {"tokens"}),
+        ({"init": "descriptions"}, {"tokens"}),
         ({"init": "names", "width": 4}, {"tokens"}),
     ],
 )

@@ -196,7 +196,11 @@ def test_without_its_gradient_the_focus_is_a_weight(run: Callable[..., Loss], ma
 
 
 def test_the_papers_own_numbers_are_the_defaults() -> None:
-    assert (AsymmetricConfig().gamma_positive, AsymmetricConfig().gamma_negative, AsymmetricConfig().margin) == (0, 4, 0.05)
+    assert (AsymmetricConfig().gamma_positive, AsymmetricConfig().gamma_negative, AsymmetricConfig().margin) == (
+        0,
+        4,
+        0.05,
+    )
     assert (FocalConfig().gamma, FocalConfig().alpha) == (2, None)
 
 

@@ -22,7 +22,15 @@ TEXTS = ["a graph of words", "neural network of words .", "", "text"]
 
 
 def test_the_specs_are_shipped_by_name(catalogue: Catalogue) -> None:
-    assert {"minilm", "bilstm", "label-attention", "minilm-label-attention", "label-query"} <= set(NAMES)
+    assert {
+        "minilm",
+        "bilstm",
+        "cnn",
+        "cnn-skip-gram",
+        "label-attention",
+        "minilm-label-attention",
+        "label-query",
+    } <= set(NAMES)
     assert catalogue.specs() == {f"standard/{file.stem}": file for file in FILES}
 
 
@@ -50,7 +58,8 @@ def test_a_spec_builds_and_learns(name: str, catalogue: Catalogue, bert: Path, m
         raw = spec.model_dump(exclude_unset=True)
         del raw["model"]["encoder"]["sha256"]
     else:
-        sets = ["model.encoder.embedding=8", "model.encoder.hidden=4", "model.encoder.min_count=1"]
+        sets = ["model.encoder.embedding=8", "model.encoder.min_count=1"]
+        sets += ["model.encoder.hidden=4"] if "hidden" in encoder else ["model.encoder.dropout=0.0"]
         raw = spec.model_dump(exclude_unset=True)
     spec, folder = read_spec(raw, sets)
     plan = check(spec, folder, catalogue)

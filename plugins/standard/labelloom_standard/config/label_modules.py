@@ -17,14 +17,15 @@ class LabelTableConfig(Config):
     width: int | None = Field(
         None, gt=0, description="Width of a label's vector; default that of `tokens`, or else of `document`."
     )
-    init: Literal["random", "names"] = Field(
+    init: Literal["random", "names", "descriptions"] = Field(
         "random",
-        description="How vectors start: at random, or as the mean of the encoder's tokens of the label's name.",
+        description="How vectors start: at random, or as the mean of the encoder's tokens of the label's name, or of "
+        "its description (of its name where there is none).",
     )
 
     def signature(self, record: Component, parts: Mapping[str, Signature]) -> Signature:
-        """The encoder's tokens are needed where names or the default width come from them."""
-        if self.init == "names":
+        """The encoder's tokens are needed where names, descriptions or the default width come from them."""
+        if self.init != "random":
             needs = frozenset({"tokens"})
         else:
             needs = frozenset({"tokens | document"}) if self.width is None else frozenset()

@@ -1,0 +1,94 @@
+"""Several seeds: runs of one spec, their summary, and how a series that was interrupted goes on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import labelloom
+from labelloom.errors import RunError
+from labelloom.training.series import train_seeds
+
+from .small import Killed, KilledAfter, Said, assert_equal_runs, spec_on
+
+
+@pytest.fixture(scope="module")
+def series(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("series")
+    assert [run.path.name for run in train_seeds(spec_on(corpus), [3, 0, 1, 3], output=folder).runs] == ["3", "0", "1"]
+    return folder / "small"
+
+
+def test_the_summary_is_the_mean_and_the_deviation_of_a_sample(series: Path) -> None:
+    summary = json.loads((series / "summary.json").read_text())
+    assert summary["name"] == "small"
+    assert summary["seeds"] == [3, 0, 1]
+    runs = [json.loads((series / seed / "metrics.json").read_text()) for seed in "301"]
+    for split in ("validation", "test", "test_at_0.5"):
+        assert summary[split].keys() == runs[0][split].keys()
+        for metric, told in summary[split].items():
+            values = [run[split][metric] for run in runs]
+            assert told["values"] == values
+            assert told["mean"] == pytest.approx(np.mean(values))
+            assert told["deviation"] == pytest.approx(np.std(values, ddof=1))
+    assert summary["test"]["one_error"]["deviation"] > 0
+
+
+def test_each_run_is_that_of_its_seed_alone(series: Path, corpus: Path, tmp_path: Path) -> None:
+    assert_equal_runs(labelloom.train(spec_on(corpus), output=tmp_path, seed=1).path, series / "1")
+
+
+@pytest.mark.parametrize("steps", [3, 8])
+def test_an_interrupted_series_goes_on_to_the_same_runs(
+    steps: int, series: Path, corpus: Path, tmp_path: Path
+) -> None:
+    """Killed in the first or in the second of three runs; what has ended is not trained again."""
+    with pytest.raises(Killed):
+        train_seeds(spec_on(corpus), [3, 0, 1], output=tmp_path, reporter=KilledAfter(steps))
+    said = Said()
+    again = train_seeds(spec_on(corpus), [3, 0, 1], output=tmp_path, go_on=True, reporter=said)
+    for seed in "301":
+        assert_equal_runs(tmp_path / "small" / seed, series / seed)
+    assert (tmp_path / "small" / "summary.json").read_bytes() == (series / "summary.json").read_bytes()
+    assert again.path == tmp_path / "small" / "summary.json"
+    assert again.summary == json.loads(again.path.read_text())
+    assert (f"{tmp_path}/small/3 has ended already" in said.lines) == (steps > 6)
+    assert "seed 0 (2 of 3)" in said.lines
+    assert len(said.losses) == 18 - 3 * ((steps - 1) // 3)
+
+
+def test_runs_that_are_there_are_refused_before_anything_trains(corpus: Path, tmp_path: Path) -> None:
+    with pytest.raises(Killed):
+        labelloom.train(spec_on(corpus), output=tmp_path, seed=2, reporter=KilledAfter(4))
+    labelloom.train(spec_on(corpus), output=tmp_path, seed=4)
+    with pytest.raises(RunError) as error:
+        train_seeds(spec_on(corpus), [0, 2, 3, 4], output=tmp_path)
+    assert str(error.value).splitlines() == [
+        f"{tmp_path}/small/2: this run has begun already, and runs are never overwritten",
+        f"{tmp_path}/small/4: this run has ended already, and runs are never overwritten",
+        "    try: go_on=True",
+        "    try: --output or --set name=... for new runs",
+    ]
+    assert sorted(entry.name for entry in (tmp_path / "small").iterdir()) == ["2", "4"]
+
+
+def test_runs_of_another_spec_are_not_taken_over(corpus: Path, tmp_path: Path) -> None:
+    labelloom.train(spec_on(corpus), output=tmp_path, seed=1)
+    other = spec_on(corpus, training={"epochs": 3})
+    other["model"]["encoder"]["hidden"] = 4
+    with pytest.raises(RunError) as error:
+        train_seeds(other, [0, 1], output=tmp_path, go_on=True)
+    assert str(error.value).splitlines() == [
+        f"{tmp_path}/small/1: this run was made from another spec, which differs in model.encoder.hidden, "
+        "training.epochs",
+        "    try: --output or --set name=... for new runs",
+    ]
+    assert not (tmp_path / "small" / "0").exists()
+
+
+def test_one_seed_is_no_series(corpus: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="at least two different seeds"):
+        train_seeds(spec_on(corpus), [1, 1], output=tmp_path)
