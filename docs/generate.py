@@ -26,9 +26,10 @@ from labelloom.cli.show import SCALES, default_text
 from labelloom.components import KINDS, Component
 from labelloom.config import held_kinds
 from labelloom.evaluation.metrics import METRICS, METRICS_AT_K, Metric
+from labelloom.formats import FORMS
 from labelloom.spec import BranchSpec, ModelSpec, Spec, StageSpec, TaskSpec, TrainingSettings
 from labelloom.spec.baseline import BaselineSettings
-from labelloom.spec.data import DataSettings
+from labelloom.spec.data import DataSettings, FileSettings
 from labelloom.spec.decision import DecisionSettings
 from labelloom.spec.describe import type_text
 
@@ -151,6 +152,24 @@ def _metric(key: str, metric: Metric) -> tuple[str, ...]:
     return f"`{key}`", metric.name, _escaped(" ".join(inspect.cleandoc(function.__doc__ or "").split()))
 
 
+# The formats of data.
+
+
+def formats() -> str:
+    """The core's formats and those of every bundle in the repository."""
+    rows = [
+        (f"`{name}`", _patterns([" | ".join(f"*{suffix}" for suffix in suffixes)]), summary)
+        for name, (suffixes, summary) in FORMS.items()
+    ]
+    records = [record for record in Catalogue().formats() if record.bundle in bundle_names()]
+    rows += [(f"`{record.name}`", _patterns(record.files), _escaped(record.summary)) for record in records]
+    return _table(("format", "told by the files", ""), rows)
+
+
+def _patterns(files: Iterable[str]) -> str:
+    return ", ".join(" or ".join(_code(each.strip()) for each in pattern.split("|")) for pattern in files)
+
+
 # The components.
 
 
@@ -234,6 +253,8 @@ GENERATED: dict[str, Callable[[], str]] = {
     "commands": commands,
     "spec": _keys(Spec),
     "data": _keys(DataSettings),
+    "files": _keys(FileSettings),
+    "formats": formats,
     "model": _keys(ModelSpec),
     "branches": _keys(BranchSpec),
     "tasks": _keys(TaskSpec),
@@ -246,7 +267,7 @@ GENERATED: dict[str, Callable[[], str]] = {
 }
 """The generated parts by name."""
 
-PAGES = ("cli.md", "components.md", "run.md", "spec.md")
+PAGES = ("cli.md", "components.md", "data.md", "run.md", "spec.md")
 
 
 if __name__ == "__main__":

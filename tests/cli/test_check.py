@@ -253,3 +253,13 @@ def test_local_code_needs_permission(labelloom_: Callable[..., Result], folder: 
     assert result.exit_code == 1
     assert "running it needs your permission" in result.stderr
     assert labelloom_(*arguments, "--allow-local-code").exit_code == 0
+
+
+def test_layers_averages_and_a_time_budget_are_told(labelloom_: Callable[..., Result]) -> None:
+    changes = ["training.layer_decay=0.9", "training.average=ema", "training.time_budget=20m"]
+    result = labelloom_("check", "tiny/words", *(word for change in changes for word in ("--set", change)))
+    assert result.exit_code == 0, result.output
+    told = " ".join(result.stdout.split())
+    assert "documents a step, 20m for the whole run, rate" in told
+    assert "times 0.9 from layer to layer, fp32" in told
+    assert "keeps the averaged weights (ema) with the best micro_f1 on validation" in told

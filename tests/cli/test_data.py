@@ -36,7 +36,7 @@ def test_the_splits_and_what_is_wrong_with_them(labelloom_: Callable[..., Result
     assert result.exit_code == 0, result.output
     told = lines(result.stdout)
     assert told[:20] == [
-        "small",
+        "small jsonl",
         "",
         "all train test",
         "documents 7 5 2",
@@ -77,6 +77,7 @@ def test_the_sample_has_its_figures(answer: Callable[..., Any]) -> None:
     assert told["frequencies"][0]["label"] == "cs.AI"
     assert told["pairs"][0]["labels"] == ["cs.SD", "eess.AS"]
     assert told["published"] is None
+    assert told["format"] == "jsonl"
     assert told["remarks"] == []
 
 

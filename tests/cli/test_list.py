@@ -106,11 +106,31 @@ def test_a_shipped_spec_that_is_no_toml_is_listed(
 
 def test_nothing_installed_says_what_to_do(labelloom_: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("labelloom.bundles.find_bundles", lambda path=None: [])
-    assert labelloom_("list").stdout == "no bundle is installed: pip install labelloom-standard\n"
+    told = lines(labelloom_("list").stdout)
+    assert told[0] == "formats files"
+    assert told[-1] == "no bundle is installed: pip install labelloom-standard"
+    assert labelloom_("list", "bundles").stdout == "nothing of that kind is installed\n"
     assert labelloom_("list", "sampler").stdout == "nothing of that kind is installed\n"
 
 
 def test_an_unknown_kind_is_a_usage_error(labelloom_: Callable[..., Result]) -> None:
     result = labelloom_("list", "decoder")
     assert result.exit_code == 2
-    assert "'decoder' is not one of encoder, label_module, predictor, task, sampler, specs, bundles." in result.stderr
+    assert (
+        "'decoder' is not one of encoder, label_module, predictor, task, sampler, formats, specs, bundles."
+        in result.stderr
+    )
+
+
+def test_formats_of_the_core_and_of_bundles(labelloom_: Callable[..., Result], answer: Callable[..., Any]) -> None:
+    told = answer("list", "formats", "--json")
+    assert told["components"] == told["specs"] == told["bundles"] == []
+    assert told["formats"][2] == {
+        "name": "csv",
+        "files": ["*.csv | *.csv.gz"],
+        "summary": "Rows with commas between the cells, below a header",
+    }
+    assert "standard/sgm" in [each["name"] for each in told["formats"]]
+    assert "standard/sgm text_train*, label_train* text_train and label_train, a document a line: AAPD" in " ".join(
+        lines(labelloom_("list", "format").stdout)
+    )

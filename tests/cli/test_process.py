@@ -123,8 +123,8 @@ def test_ctrl_c_in_training_saves_and_resume_ends_as_if_nothing_had_been(
     run = folder / "runs" / "words" / "0"
     assert started.returncode == 1
     assert told == ""
-    assert f"{run}: interrupted after step " in said
-    assert said.endswith(f"    try: labelloom train --resume {run}\n")
+    assert "runs/words/0: interrupted after step " in said
+    assert said.endswith("    try: labelloom train --resume runs/words/0\n")
     resumed = answer("train", "--resume", run, "--json")
     assert resumed["metrics"] == answer(*arguments, "--output", "whole")["metrics"]
 

@@ -94,7 +94,9 @@ def test_show_of_a_broken_bundle_is_its_error(
     ("schema", "held", "text"),
     [
         ({"type": "integer", "exclusiveMinimum": 0}, None, "integer > 0"),
-        ({"anyOf": [{"type": "number", "minimum": 0.5}, {"type": "null"}]}, None, "number ≥ 0.5"),
+        ({"anyOf": [{"type": "number", "minimum": 0.5}, {"type": "null"}], "default": None}, None, "number ≥ 0.5"),
+        ({"anyOf": [{"type": "number"}, {"type": "null"}], "default": 1.0}, None, 'number | "none"'),
+        ({"anyOf": [{"type": "number"}, {"type": "null"}]}, None, 'number | "none"'),
         ({"anyOf": [{"type": "integer"}, {"enum": ["all"]}]}, None, 'integer | "all"'),
         ({"const": "none"}, None, '"none"'),
         ({"type": "array", "items": {"type": "string"}}, None, "list of text"),

@@ -195,6 +195,13 @@ def test_a_fixed_threshold_on_scores_that_only_rank(write_spec: WriteSpec) -> No
     with pytest.raises(CompositionError, match="a fixed threshold is a probability") as caught:
         check(*read_spec(write_spec({**whole, "decision": {"rule": "fixed"}})))
     assert caught.value.problems[0].where == "decision.rule"
+    check(*read_spec(write_spec({**whole, "decision": {"rule": "fixed", "calibration": "platt"}})))
+    with pytest.raises(CompositionError) as caught:
+        check(*read_spec(write_spec({**whole, "decision": {"calibration": "temperature"}})))
+    assert str(caught.value) == (
+        "decision.calibration: a temperature divides logits of probabilities, and the losses of this model train its "
+        'scores to rank only\n    try: calibration = "platt"'
+    )
 
 
 def test_a_fixed_threshold_on_a_distribution(write_spec: WriteSpec) -> None:

@@ -131,6 +131,16 @@ def test_one_split_in_two_forms(tmp_path: Path) -> None:
     )
 
 
+def test_a_sample_in_another_form_and_a_file_with_files(tmp_path: Path) -> None:
+    assert "no training split; found no file that is read" in failure("arxiv-mini", format="csv")
+    assert "is not in the format standard/sgm; expected text_train*" in failure("arxiv-mini", format="standard/sgm")
+    fill(tmp_path, **{"train.csv": "t"})
+    assert failure(tmp_path / "train.csv", files={"train": "train.csv"}) == (
+        "data.files: the source is one file; files names those of a folder\n"
+        f'    try: source = "{tmp_path}" under [data] in the spec'
+    )
+
+
 def test_what_changes_what_is_read_is_part_of_the_cache_s_key(tmp_path: Path) -> None:
     path = tmp_path / "train.csv"
     path.write_text('title,text,labels,toxic,about\nT,"t;""u""",a;b,1,x;y\n')

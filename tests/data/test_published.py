@@ -60,6 +60,17 @@ def test_a_set_is_known_by_its_name(small: Overview, name: str, title: str) -> N
     assert not found.same_counts
 
 
+def test_a_set_is_known_by_its_format(small: Overview) -> None:
+    found = nearest(replace(small, name="data", format="standard/goemotions"))
+    assert found is not None
+    assert found.published.title == "GoEmotions"
+
+
+@pytest.mark.parametrize("name", ["farmscience", "amazing", "wiki", "goemotionsplus", ""])
+def test_a_name_inside_another_word_is_none(small: Overview, name: str) -> None:
+    assert nearest(replace(small, name=name)) is None
+
+
 def test_a_set_is_known_by_its_figures(small: Overview) -> None:
     assert nearest(small) is None
     found = nearest(resized(small, 55_000, 54, 9.9))

@@ -15,6 +15,9 @@ from .test_overview import Documents, corpus
 FINE: Documents = [(f"the text of document {place}", [place % 4, (place + 1) % 4]) for place in range(600)]
 
 
+SETTINGS = DataSettings(source="made")
+
+
 def said(settings: Sequence[str] = (), **splits: Documents) -> list[str]:
     options = dict(option.split("=") for option in settings)
     return remarks(overview(corpus(splits)), DataSettings.model_validate({"source": "made", **options}))
@@ -64,6 +67,12 @@ def test_what_is_said(name: str, documents: Documents, remark: str) -> None:
 def test_one_label_a_document_is_classes() -> None:
     told = said(train=[(text, sets[:1]) for text, sets in FINE], validation=[(t, s[:1]) for t, s in FINE[:200]])
     assert told == ["labels: every document has exactly one: these are classes, and only one can be right"]
+
+
+def test_a_single_label_is_a_question() -> None:
+    documents = [(text, [0] * (place % 2)) for place, (text, _) in enumerate(FINE)]
+    told = remarks(overview(corpus({"train": documents, "validation": documents[:200]}, 1)), SETTINGS)
+    assert told == ["labels: there is only one: this is a yes-or-no question"]
 
 
 def test_splits_that_training_cuts_are_counted() -> None:

@@ -19,6 +19,26 @@ from labelloom.spec.data import DataSettings
         ({"txt": "body"}, "Extra inputs are not permitted"),
         ({"revision": "main"}, "revision belongs to a source that starts with \"hf:\", not to 'x.jsonl'"),
         ({"hf_config": "raw"}, "hf_config belongs to a source that starts with \"hf:\", not to 'x.jsonl'"),
+        ({"source": "hf:x", "format": "csv"}, "format belongs to files, not to a data set of the hub, 'hf:x'"),
+        ({"source": "hf:x", "files": {"train": "a"}}, "files belongs to files, not to a data set of the hub"),
+        ({"text": []}, 'must be a name or a list of names, not an empty list: "title" or ["title", "abstract"]'),
+        ({"labels": 3}, "must be a name or a list of names, not 3"),
+        ({"text": ["a", ""]}, "must be a name or a list of names, not ['a', '']"),
+        ({"text": ["a", "a"]}, "names one twice: a, a"),
+        ({"files": {"trian": "a"}}, "Extra inputs are not permitted"),
+        ({"files": {"test": "a"}}, "Field required"),
+        ({"labels": ["a"], "label_separator": ";"}, "label_separator belongs to labels in one column, not to one-hot"),
+        ({"labels": ["a"], "label_names": "b"}, "label_names belongs to labels in one column, not to one-hot columns"),
+        (
+            {"label_descriptions": "b", "label_file": "c"},
+            "both label_descriptions and label_file name the labels; keep one of them",
+        ),
+        (
+            {"format": "standard/sgm", "files": {"train": "a"}},
+            "standard/sgm finds its files itself; files belongs to jsonl, json, csv, tsv, parquet",
+        ),
+        ({"format": "tsv", "delimiter": ";"}, "delimiter belongs to CSV files, not to tsv"),
+        ({"delimiter": ";;"}, "String should have at most 1 character"),
     ],
 )
 def test_what_cannot_be_is_refused(options: dict[str, object], message: str) -> None:

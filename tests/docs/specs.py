@@ -14,7 +14,7 @@ from labelloom.compose.check import check
 from labelloom.errors import SpecError
 from labelloom.registry import Registry
 from labelloom.spec import read_spec, validate_spec
-from labelloom.spec.read import merge
+from labelloom.spec.merging import merge
 
 from .pages import Block
 

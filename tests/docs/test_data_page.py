@@ -13,7 +13,7 @@ import datasets
 import pytest
 
 from labelloom.data.corpus import load_corpus
-from labelloom.errors import DataError, Problem
+from labelloom.errors import LabelloomError, Problem
 from labelloom.spec.data import DataSettings
 
 from .pages import ROOT
@@ -54,7 +54,7 @@ def lines(*documents: object) -> bytes:
 
 
 def problems_in(source: object, **options: object) -> tuple[Problem, ...]:
-    with pytest.raises(DataError) as caught:
+    with pytest.raises(LabelloomError) as caught:
         load_corpus(DataSettings.model_validate({"source": str(source), **options}))
     return caught.value.problems
 
@@ -67,12 +67,45 @@ def test_a_line_that_is_no_document(row: list[str], tmp_path: Path) -> None:
     assert problems_in(path) == (Problem(f"{path}:2", message, tuple(remedies)),)
 
 
+@pytest.mark.parametrize("row", table_below("### Rows and columns"), ids=lambda row: row[0])
+def test_a_row_or_column_that_is_wrong(row: list[str], tmp_path: Path) -> None:
+    (content,), (message,), remedies = code(row[0]), code(row[1]), code(row[2])
+    path = tmp_path / "train.csv"
+    path.write_bytes(content.translate({ord("⏎"): "\n", ord("␍"): "\r", ord("␀"): "\0"}).encode())
+    (problem,) = problems_in(path)
+    assert (problem.message, list(problem.suggestions)) == (message, remedies)
+
+
+@pytest.mark.parametrize(
+    "row", table_below("Here ⏎ is the end of a line, ␍ a carriage return and ␀ a NUL. In a one-hot column:")
+)
+def test_a_one_hot_cell_that_is_wrong(row: list[str], tmp_path: Path) -> None:
+    (cell,), (message,), remedies = code(row[0]), code(row[1]), code(row[2])
+    path = tmp_path / "train.csv"
+    path.write_text(f"text,toxic\na,1\nb,{cell}\n")
+    assert problems_in(path, labels=["toxic"]) == (Problem(f"{path}:3", message, tuple(remedies)),)
+
+
 Files = dict[str, bytes]
+CSV = b"text,labels\na,x\n"
 LABELS = {"labels.json": b'{"a": "A", "billing": "Billing"}'}
 FILES: dict[str, Files] = {
     "Bytes that are not UTF-8": {"train.jsonl": '{"text": "naïve", "labels": []}\n'.encode("latin-1")},
     "UTF-16": {"train.jsonl": json.dumps(GOOD).encode("utf-16")},
     "A JSON list instead of lines": {"train.jsonl": json.dumps([GOOD], indent=1).encode()},
+    "A JSON list that is cut off": {"train.json": json.dumps([GOOD]).encode()[:-1]},
+    "A Parquet file that is none": {"train.parquet": b"PAR1"},
+    "One label with two names": {"train.jsonl": lines({**GOOD, "names": ["A"]}, {**GOOD, "names": ["B"]})},
+    "More names than labels": {"train.jsonl": lines({**GOOD, "names": ["A", "B"]})},
+    "One split in two forms": {"train.jsonl": lines(GOOD), "train.csv": CSV},
+    "A numbered file that is missing": {"train-0-of-2.csv": CSV},
+    "`[data.files]` names no file": {"train.csv": CSV},
+    "A file in two splits": {"train.csv": CSV},
+    "`label_file` is not there": {"train.jsonl": lines(GOOD), "labels.txt": b"a"},
+    "A format that does not fit": {"train.csv": CSV},
+    "A format and keys that it ignores": {"train.csv": CSV},
+    "A misspelt format": {"train.csv": CSV},
+    "A table of names with other columns": {"train.jsonl": lines(GOOD), "names.csv": b"label,name\na,A\n"},
     "A gzip file that is cut off or none": {"train.jsonl.gz": gzip.compress(lines(GOOD) * 9)[:-9]},
     "One id twice in a split": {"train.jsonl": lines({**GOOD, "id": "7"}, {**GOOD, "id": 7})},
     "A label that `labels.json` does not name": {**LABELS, "train.jsonl": lines({**GOOD, "labels": ["biling"]})},
@@ -88,9 +121,20 @@ FILES: dict[str, Files] = {
     "`labels.json` has no name for a code": {"train.jsonl": lines(GOOD), "labels.json": b'{"a": " "}'},
     "`labels.json` is empty": {"train.jsonl": lines(GOOD), "labels.json": b"{}"},
 }
+OPTIONS: dict[str, dict[str, object]] = {
+    "One label with two names": {"label_names": "names"},
+    "More names than labels": {"label_names": "names"},
+    "`[data.files]` names no file": {"files": {"train": "x.csv"}},
+    "A file in two splits": {"files": {"train": "train.csv", "test": "*.csv"}},
+    "`label_file` is not there": {"label_file": "names.txt"},
+    "A format that does not fit": {"format": "standard/sgm"},
+    "A format and keys that it ignores": {"format": "standard/sgm", "label_separator": ";"},
+    "A misspelt format": {"format": "standard/smg"},
+    "A table of names with other columns": {"label_file": "names.csv"},
+}
 OTHERS: dict[str, Callable[[Path], object]] = {
     "No such source": lambda folder: "arxiv-mni",
-    "Another kind of file": lambda folder: write(folder, {"data.csv": b"text,labels\n"}) / "data.csv",
+    "Another kind of file": lambda folder: write(folder, {"data.xlsx": b"PK"}) / "data.xlsx",
     "`hf:` without a training split": lambda folder: f"hf:{write(folder, {'test.jsonl': lines(GOOD)})}",
     "`hf:` without a column": lambda folder: (
         f"hf:{write(folder, {'train.jsonl': lines({'sentence': 'a', 'labels': []})})}"
@@ -110,7 +154,7 @@ def test_a_file_or_folder_that_is_no_corpus(row: list[str], tmp_path: Path) -> N
     (message,), remedies = code(row[1]), code(row[2])
     folder = tmp_path / "data"
     source = OTHERS[row[0]](folder) if row[0] in OTHERS else write(folder, FILES[row[0]])
-    problem = problems_in(source)[0]
+    problem = problems_in(source, **OPTIONS.get(row[0], {}))[0]
     assert says(message, problem.message)
     assert len(remedies) == len(problem.suggestions)
     assert all(map(says, remedies, problem.suggestions))
@@ -157,6 +201,9 @@ TOLERATED: dict[str, Callable[[Path], Iterable[str]]] = {
         folder, {**whole(), "labels.json": b'{"a": "A", "rare": "Rare"}'}
     ),
     "Files that are no split": lambda folder: notes_on(folder, {**whole(), "extra.jsonl": lines(GOOD)}),
+    "Texts that are made of word counts": lambda folder: notes_on(
+        folder, {"train.txt": b"2 1 2\n0 0:1\n1 0:1\n", "Xf.txt": b"word"}
+    )[:1],
     "`hf:` splits that are not used": lambda folder: notes_on(
         folder, {**whole(), "unsupervised.jsonl": lines(*numbered(1, "u")), "README.md": README + b"---\n"}, "hf:"
     ),

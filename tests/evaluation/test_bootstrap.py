@@ -94,7 +94,7 @@ def test_a_cut_ranking_has_intervals_of_what_it_can_measure():
 
 def test_what_cannot_be_drawn():
     outcome = Outcome(LabelSets.from_lists([[0]], 1), LabelSets.from_lists([[0]], 1))
-    with pytest.raises(ValueError, match="^at least one sample must be drawn, not 0$"):
+    with pytest.raises(ValueError, match=r"^at least one sample must be drawn, not 0$"):
         intervals(outcome, 0)
     with pytest.raises(ValueError, match=r"^confidence must lie between 0 and 1, found 95$"):
         intervals(outcome, 10, confidence=95)

@@ -7,7 +7,7 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
@@ -74,7 +74,11 @@ def test_platt_is_a_logistic_regression_on_smoothed_targets(scale):
 def test_platt_works_on_the_logits_of_probabilities():
     logits, truth = logits_of_truth(3)
     found = fit_calibration(PLATT, complete(expit(2 * logits + 1)), truth, True)
-    assert (found.of, found.slope, found.intercept) == ("logit", pytest.approx(0.5, abs=0.03), pytest.approx(-0.5, abs=0.1))
+    assert (found.of, found.slope, found.intercept) == (
+        "logit",
+        pytest.approx(0.5, abs=0.03),
+        pytest.approx(-0.5, abs=0.1),
+    )
 
 
 @given(problems(), st.integers(1, 6), st.sampled_from(["temperature", "platt"]), st.booleans())
@@ -166,8 +170,8 @@ def test_calibrated_probabilities_are_closer_to_the_truth():
     ranking = complete(expit(3 * logits + 1))
     values = {}
     for name in ("none", "temperature", "platt"):
-        settings = DecisionSettings(rule="fixed", calibration=name)
-        decision = fit_decision(settings, ranking, truth, probabilities=True)
+        asked = DecisionSettings(rule="fixed", calibration=name)
+        decision = fit_decision(asked, ranking, truth, probabilities=True)
         values[name] = evaluate(truth, decision.decide(ranking), decision.calibrated(ranking), probabilities=True)
     brier, gap = ([values[name][key] for name in values] for key in ("brier_score", "calibration_error"))
     assert brier[0] > brier[1] > brier[2]
@@ -184,6 +188,7 @@ def test_platt_makes_a_fixed_threshold_possible():
     assert np.array_equal(decision.decide(ranking).to_dense(), decision.calibrated(ranking).to_dense() >= 0.5)
 
 
+@settings(max_examples=30)
 @given(problems())
 def test_a_fitted_threshold_gives_the_same_labels_before_and_after(problem):
     truth, scores = problem
@@ -222,9 +227,9 @@ def test_a_temperature_of_scores_that_only_rank():
     ],
 )
 def test_what_cannot_be_calibrated(scores, truth, message):
-    settings = DecisionSettings(rule="top-k", k=1, calibration="platt")
+    asked = DecisionSettings(rule="top-k", k=1, calibration="platt")
     with pytest.raises(DataError, match=f"^{re.escape(message)}$"):
-        fit_decision(settings, complete(np.array(scores)), LabelSets.from_lists(truth, 2))
+        fit_decision(asked, complete(np.array(scores)), LabelSets.from_lists(truth, 2))
 
 
 def test_in_words_and_as_json():
@@ -235,8 +240,7 @@ def test_in_words_and_as_json():
     )
     made = Decision(TopK(2), False, Platt(2.5, -0.75, "score"))
     assert made.describe() == (
-        "the 2 best labels of every document; "
-        "probabilities made by sigmoid(2.5 · score - 0.75), fitted on validation"
+        "the 2 best labels of every document; probabilities made by sigmoid(2.5 · score - 0.75), fitted on validation"
     )
     for decision in (warm, made, Decision(TopK(2), calibration=Platt(0.1, 1 / 3, "logit"))):
         assert Decision.from_json(decision.to_json()) == decision

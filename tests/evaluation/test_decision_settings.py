@@ -12,7 +12,12 @@ from labelloom.spec.decision import DecisionSettings
 
 def test_defaults():
     settings = DecisionSettings()
-    assert (settings.rule, settings.fitted_for, settings.k, settings.at_least_one) == ("fitted", "micro_f1", None, False)
+    assert (settings.rule, settings.fitted_for, settings.k, settings.at_least_one) == (
+        "fitted",
+        "micro_f1",
+        None,
+        False,
+    )
     assert DecisionSettings(rule="per-label").fitted_for == "macro_f1"
     assert DecisionSettings(rule="per-label", metric="micro_f1").fitted_for == "micro_f1"
 

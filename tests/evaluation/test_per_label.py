@@ -1,4 +1,4 @@
-"""A threshold for each label: against naive loops over every cut, with floors and shrinkage, and where little is known."""
+"""A threshold for each label: against naive loops over every cut, with floors and shrinkage, and on little data."""
 
 from __future__ import annotations
 

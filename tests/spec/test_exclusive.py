@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labelloom.spec.read import merge
+from labelloom.spec.merging import merge
 
 PARENT = {
     "model": {"encoder": {"use": "a/b", "width": 3}, "predictor": {"use": "a/c"}},

@@ -1,8 +1,8 @@
 """Trains specs one after the other: what `torchrun` starts in several processes.
 
 The argument is a file of JSON: a list of {"spec": ..., "output": ..., "interrupt": ...}. `interrupt` is null, or the
-step (from 1) in which the last process alone gets a SIGINT; there may be "trackers", too. Each process leaves what it got back, or the error, beside
-the file, in `<place>-<rank>.json`.
+step (from 1) in which the last process alone gets a SIGINT; there may be "trackers", too. Each process leaves what it
+got back, or the error, beside the file, in `<place>-<rank>.json`.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ class Layered(nn.Module):
         self.high.bias = self.low.bias
         self.head = nn.Linear(3, 4)
 
-    def layers(self) -> list[list[nn.Module]]:
+    def rate_layers(self) -> list[list[nn.Module]]:
         return [[self.embedding], [self.low], [self.high]]
 
 
@@ -102,7 +102,7 @@ def test_tied_weights_count_for_the_highest_place() -> None:
 def test_a_model_without_layers_is_refused_before_it_trains(
     corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(BiLSTM, "layers", lambda self: ())
+    monkeypatch.setattr(BiLSTM, "rate_layers", lambda self: ())
     with pytest.raises(SpecError) as error:
         labelloom.train(spec_on(corpus, training={"layer_decay": 0.9}), output=tmp_path)
     assert str(error.value).splitlines() == [

@@ -42,9 +42,7 @@ def test_each_run_is_that_of_its_seed_alone(series: Path, corpus: Path, tmp_path
 
 
 @pytest.mark.parametrize("steps", [3, 8])
-def test_an_interrupted_series_goes_on_to_the_same_runs(
-    steps: int, series: Path, corpus: Path, tmp_path: Path
-) -> None:
+def test_an_interrupted_series_goes_on_to_the_same_runs(steps: int, series: Path, corpus: Path, tmp_path: Path) -> None:
     """Killed in the first or in the second of three runs; what has ended is not trained again."""
     with pytest.raises(Killed):
         train_seeds(spec_on(corpus), [3, 0, 1], output=tmp_path, reporter=KilledAfter(steps))

@@ -12,7 +12,9 @@ from safetensors.torch import load_file
 import labelloom
 from labelloom.data.corpus import load_corpus
 from labelloom.errors import SpecError
+from labelloom.evaluation import depth
 from labelloom.evaluation.metrics import evaluate
+from labelloom.evaluation.propensity import propensities
 from labelloom.runs.classifier import load
 from labelloom.spec.data import DataSettings
 from labelloom.training import loop
@@ -154,7 +156,13 @@ def test_the_metrics_on_validation_are_those_of_the_fitted_rule(corpus: Path, tm
     classifier = load(run)
     validation = load_corpus(DataSettings(source=str(corpus))).validation
     answers = classifier.predictions(validation)
-    expected = evaluate(validation.label_sets, answers.predicted, answers.ranking)
+    expected = evaluate(
+        validation.label_sets,
+        answers.predicted,
+        answers.ranking,
+        probabilities=True,
+        propensities=propensities(load_corpus(DataSettings(source=str(corpus))).statistics.frequency, 21),
+    )
     assert validations_of(run)[-1]["validation"] == pytest.approx(expected, abs=1e-6)
     assert metrics_of(run)["validation"] == pytest.approx(expected, abs=1e-6)
 
@@ -188,3 +196,31 @@ def test_a_stage_hands_on_its_best_weights(corpus: Path, tmp_path: Path, monkeyp
     expected = load_file(until / "model.safetensors")
     for name, weight in load_file(whole / "model.safetensors").items():
         assert weight.equal(expected[name]) == name.startswith(("model.encoder", "tasks.mean")), name
+
+
+def test_what_cannot_be_measured_or_decided_is_refused_before_training(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(depth, "_ENTRIES", 0)
+    monkeypatch.setattr(depth, "_LEAST", 4)
+    spec = spec_on(corpus, training={"metric": "precision@5"}, decision={"rule": "top-k", "k": 5})
+    with pytest.raises(SpecError) as error:
+        labelloom.train(spec, output=tmp_path)
+    assert str(error.value) == (
+        "training.metric: precision@5 needs the best 5 labels; the ranking of 12 validation documents keeps the best 4 "
+        "of 6 labels\n    try: precision@4\n"
+        "decision.k: 5 labels cannot be given to every document: of 6 the best 4 are ranked\n    try: k = 4 or less"
+    )
+    assert not (tmp_path / "small" / "0" / "spec.toml").exists()
+
+
+def test_a_rare_labels_metric_and_one_of_probabilities_may_choose(corpus: Path, tmp_path: Path) -> None:
+    for metric in ("psp@3", "calibration_error", "lrap"):
+        run = trained(corpus, tmp_path / metric, epochs=1, metric=metric)
+        assert validations_of(run)[-1]["validation"][metric] == pytest.approx(metrics_of(run)["validation"][metric])
+
+
+def test_a_decision_fitted_on_few_documents_is_warned_of(corpus: Path, tmp_path: Path) -> None:
+    said = Said()
+    labelloom.train(spec_on(corpus, training={"epochs": 1}), output=tmp_path, reporter=said)
+    assert "the decision rule is fitted on 12 documents: with fewer than 50 it may be far off" in said.lines

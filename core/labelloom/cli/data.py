@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from labelloom.cli.options import Json, Overrides
+from labelloom.cli.options import Json
 from labelloom.cli.output import console, print_json
+from labelloom.data.splitters import SPLITTERS
 
 if TYPE_CHECKING:
     from labelloom.data.figures import Overview
@@ -21,9 +22,15 @@ def show_data(
         str,
         typer.Argument(metavar="SOURCE", help="What data.source may be, or a spec: a TOML file or the name of one."),
     ],
-    overrides: Overrides = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Set a key of [data]: --set data.text=title. May be given several times."
+        ),
+    ] = None,
     splitter: Annotated[
-        str, typer.Option("--splitter", metavar="NAME", help="What the words that are counted are split by.")
+        str,
+        typer.Option("--splitter", metavar="NAME", help=f"What makes the words to count: {', '.join(SPLITTERS)}."),
     ] = "whitespace",
     plot: Annotated[
         Path | None, typer.Option("--plot", metavar="FILE.svg", help="Also draw the label frequencies to this file.")

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from labelloom.cli.frequency_plot import frequency_lines
-from labelloom.cli.output import table
+from labelloom.cli.output import from_here, table
 from labelloom.data.figures import Overview, SplitOverview
 from labelloom.data.overview import SCARCE
 from labelloom.data.published import Comparison, Figure
@@ -27,7 +27,7 @@ def print_overview(
     out: Console, told: Overview, settings: DataSettings, remarks: Sequence[str], comparison: Comparison | None
 ) -> None:
     """Everything that `labelloom data` tells."""
-    where = "" if settings.source == told.name else f"  {settings.source}"
+    where = "".join(f"  {each}" for each in (from_here(settings.source), told.format) if each not in ("", told.name))
     out.print(Text(told.name, style="bold") + Text(where, style="not bold"))
     out.print()
     _print_splits(out, told)
@@ -175,8 +175,8 @@ def _verdict(told: Overview, comparison: Comparison) -> str:
     if not said:
         return f"its splits are not those of {title}: scores are not comparable with published ones"
     nearly = labels == told.whole.labels and total is not None and abs(total - documents) <= total * _NEARLY
-    judged = "nearly the same set" if nearly else "another set or a part of it, so scores are not comparable with published ones"
-    return f"{title} has {', and '.join(said)}: {judged}"
+    other = "another set or a part of it, so scores are not comparable with published ones"
+    return f"{title} has {', and '.join(said)}: {'nearly the same set' if nearly else other}"
 
 
 def _print_example(out: Console, told: Overview) -> None:

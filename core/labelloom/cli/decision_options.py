@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from pydantic import ValidationError
 
 from labelloom.errors import Problem, SpecError
-from labelloom.spec.decision import DecisionSettings
+
+if TYPE_CHECKING:
+    from labelloom.spec.decision import DecisionSettings
 
 _PANEL = "Another decision, fitted on the run's validation split"
 
@@ -65,6 +66,11 @@ def asked_settings(own: Mapping[str, Any], options: Mapping[str, Any]) -> Decisi
     What they do not name stays as the run has it in `own`; another rule starts from its own defaults. Raises SpecError
     that names the options.
     """
+    from pydantic import ValidationError
+
+    from labelloom.spec.decision import DecisionSettings
+    from labelloom.spec.problems import problems_of
+
     given = {key: value for key, value in options.items() if value is not None}
     if not given:
         return None
@@ -73,8 +79,6 @@ def asked_settings(own: Mapping[str, Any], options: Mapping[str, Any]) -> Decisi
     try:
         return DecisionSettings.model_validate({**kept, **given})
     except ValidationError as error:
-        from labelloom.spec.problems import problems_of
-
         raise SpecError.from_problems(in_options(problems_of(error, DecisionSettings))) from error
 
 
@@ -92,4 +96,5 @@ def in_options(problems: Iterable[Problem]) -> list[Problem]:
 
 def _written(text: str) -> str:
     text = _WRITTEN.sub(lambda found: f"{_OPTIONS[found[1]]} {found[2] or found[3]}", text)
-    return _NAMED.sub(lambda found: _OPTIONS[found[1]], text)
+    text = _NAMED.sub(lambda found: _OPTIONS[found[1]], text)
+    return text.replace("with k", "with --k")

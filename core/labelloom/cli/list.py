@@ -52,10 +52,10 @@ def list_installed(
     _print_formats(out, formats)
     _print_specs(out, specs)
     _print_bundles(out, shown)
-    if not components and not formats and not specs and not shown:
-        out.print(
-            "nothing of that kind is installed" if kind else "no bundle is installed: pip install labelloom-standard"
-        )
+    if not states and kind is None:
+        out.print("no bundle is installed: pip install labelloom-standard")
+    elif not components and not formats and not specs and not shown:
+        out.print("nothing of that kind is installed")
 
 
 def _choice(kind: str) -> str:
@@ -81,7 +81,7 @@ def _component(component: Component) -> dict[str, object]:
 def _formats(states: Sequence[BundleState]) -> list[dict[str, object]]:
     """Those of bundles after the core's own, each with the files that tell it."""
     formats: list[dict[str, object]] = [
-        {"name": name, "files": [f"*{suffix}" for suffix in suffixes], "summary": summary}
+        {"name": name, "files": [" | ".join(f"*{suffix}" for suffix in suffixes)], "summary": summary}
         for name, (suffixes, summary) in FORMS.items()
     ]
     for record in (record for state in states for record in state.formats):

@@ -22,7 +22,7 @@ _LONGEST = 32
 
 _SCALES: dict[Scale, str] = {
     "probabilities": "probabilities",
-    "distribution": "a distribution: the labels of a document share 1",
+    "distribution": "a distribution over all labels, not the probability of each",
     "ranks": "only rank labels: they are no probabilities",
 }
 
@@ -103,10 +103,16 @@ def _stage(plan: Plan, stage: StagePlan) -> Iterator[tuple[str, str]]:
     settings = stage.settings
     count, unit = (settings.steps, "step") if settings.steps else (settings.epochs, "epoch")
     length = f"{count:g} {unit}{'' if count == 1 else 's'}"
+    most, budget = (
+        ("", "") if settings.time_budget is None else ("at most ", f", {settings.time_budget} for the whole run")
+    )
     rates = [f"{settings.learning_rate:g}", *(f"{rate:g} for {path}" for path, rate in settings.rates.items())]
+    if settings.layer_decay < 1:
+        rates.append(f"times {settings.layer_decay:g} from layer to layer")
     yield (
         "training",
-        f"{length} of {counted(settings.batch_size, 'document')} a step, rate {', '.join(rates)}, {settings.precision}",
+        f"{most}{length} of {counted(settings.batch_size, 'document')} a step{budget}, "
+        f"rate {', '.join(rates)}, {settings.precision}",
     )
     yield "keeps", _kept(stage)
 
@@ -124,10 +130,11 @@ def _kept(stage: StagePlan) -> str:
         if stage.settings.patience
         else ""
     )
+    weights = "weights" if stage.settings.average == "none" else f"averaged weights ({stage.settings.average})"
     kept = (
-        f"the weights with the {'lowest' if is_loss(metric) else 'best'} {metric} on validation"
+        f"the {weights} with the {'lowest' if is_loss(metric) else 'best'} {metric} on validation"
         if stage.settings.keep == "best"
-        else "the last weights"
+        else f"the last {weights}"
     )
     return kept + patience
 

@@ -78,7 +78,8 @@ def _ask(record: DataFormat, path: Path, settings: DataSettings, catalogue: Cata
     if not isinstance(source, Source):
         raise BundleError(f"{record.target} answered {source!r}, not a Source or None", where=where)
     origin = next(bundle.origin for bundle in catalogue.bundles if bundle.name == record.bundle)
-    return replace(source, fingerprint=digest_of(record.name, origin, source.fingerprint))
+    fingerprint = digest_of(record.name, origin, source.fingerprint)
+    return replace(source, fingerprint=fingerprint, format=record.name)
 
 
 def _ignored(record: DataFormat, settings: DataSettings) -> list[str]:

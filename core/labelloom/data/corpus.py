@@ -60,6 +60,7 @@ class Corpus:
     notes: list[str] = field(default_factory=list)
     digest: str = ""
     cache: Path | None = None
+    format: str = ""
 
     @property
     def train(self) -> Split:
@@ -108,7 +109,7 @@ def load_uncut(settings: DataSettings) -> Corpus:
     notes = [*source.notes, *notes]
     if settings.limit is not None:
         notes.append(f"limit: at most the first {documents(settings.limit)} of each split are used")
-    return Corpus(source.name, labels, splits, notes, digest, cache / "statistics")
+    return Corpus(source.name, labels, splits, notes, digest, cache / "statistics", source.format)
 
 
 def _store(source: Source, folder: Path, limit: int | None) -> None:

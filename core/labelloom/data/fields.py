@@ -43,11 +43,8 @@ def missing(names: tuple[str, ...], settings: DataSettings) -> tuple[str, str] |
             continue
         close = get_close_matches(wanted, names, n=1)
         field = f'"{close[0] if close else "<the field>"}"'
-        return (
-            wanted,
-            f"{key} = {f'[{field}, …]' if isinstance(getattr(settings, key), list) else field} under [data]"
-            + (" in the spec"),
-        )
+        value = f"[{field}, …]" if isinstance(getattr(settings, key), list) else field
+        return wanted, f"{key} = {value} under [data] in the spec"
     return None
 
 
@@ -81,8 +78,9 @@ def _flag_fields(names: tuple[str, ...], patterns: tuple[str, ...], others: tupl
     return tuple(name for name in names if name in named or name in matched)
 
 
-def _like(names: tuple[str, ...], pattern: str) -> list[str]:
-    return [name for name in names if fnmatchcase(name, pattern)]
+@lru_cache(maxsize=256)
+def _like(names: tuple[str, ...], pattern: str) -> tuple[str, ...]:
+    return tuple(name for name in names if fnmatchcase(name, pattern))
 
 
 class _Wrong(Exception):

@@ -94,6 +94,7 @@ class Example:
 class Overview:
     """What a corpus looks like. Frequencies, groups and pairs are those of the training split.
 
+    format       as `data.format` calls it; empty for a data set of the hub
     splits       by name, those of the source in their order; `whole` is all of them together
     frequency    (L,) int64
     groups       "head", "mid" and "tail", as `CorpusStatistics.groups` divides
@@ -103,6 +104,7 @@ class Overview:
     """
 
     name: str
+    format: str
     labels: LabelSpace
     splits: Mapping[str, SplitOverview]
     whole: SplitOverview
@@ -123,6 +125,7 @@ class Overview:
         codes = self.labels.codes
         return {
             "name": self.name,
+            "format": self.format or None,
             "labels": len(codes),
             "splits": {name: self._split(split) for name, split in self.splits.items()},
             "all": self._split(self.whole),

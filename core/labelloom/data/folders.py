@@ -19,19 +19,25 @@ Files = list[tuple[Path, Form]]
 
 
 def file_source(path: Path, settings: DataSettings) -> Source | None:
-    """The source for one file, the training split; None where nothing tells its form."""
+    """The source for one file, the training split; None where nothing tells its form. Raises DataError with files."""
+    if settings.files:
+        raise DataError(
+            "the source is one file; files names those of a folder",
+            where="data.files",
+            suggestions=[f'source = "{path.parent}" under [data] in the spec'],
+        )
     form = form_of(path, settings.format)
     if form is None:
         return None
     return form_source(stem_of(path), {"train": [(path, form)]}, settings, None)
 
 
-def folder_source(folder: Path, settings: DataSettings, name: str = "") -> Source:
+def folder_source(folder: Path, settings: DataSettings) -> Source:
     """The source for a folder with a file, numbered files or a folder of files for each split.
 
     Raises DataError when there is no training split, or several things are one split.
     """
-    name = name or folder.resolve().name
+    name = folder.resolve().name
     if settings.files:
         return form_source(name, _named_files(folder, settings), settings, folder)
     claims: dict[str, dict[str, Files]] = {}

@@ -85,6 +85,7 @@ def form_source(
         place,
         tuple(notes),
         descriptions,
+        ", ".join(dict.fromkeys(form.name for files in splits.values() for _, form in files)),
     )
 
 

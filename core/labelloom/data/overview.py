@@ -43,6 +43,7 @@ def overview(corpus: Corpus, words: Callable[[str], Sequence[str]] = str.split, 
     statistics = corpus.statistics
     return Overview(
         corpus.name,
+        corpus.format,
         corpus.labels,
         splits,
         _whole(corpus, texts, sets, splits),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -14,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from labelloom.data.figures import Overview
 
 _FILE = Path(__file__).with_name("published.toml")
+_WORD = re.compile(r"[^\W_]+")
 _NEAR = 0.02
 """How far, as a share, documents or cardinality may lie from the published ones of a set that has another name."""
 
@@ -84,16 +86,11 @@ def published_sets() -> tuple[PublishedSet, ...]:
 def nearest(told: Overview, names: Iterable[str] = ()) -> Comparison | None:
     """The published set that `told` is nearest to, or None where none is near.
 
-    A set whose name is in the corpus's, or in one of `names`, comes first, the longest such name before shorter ones;
-    then one with as many labels and nearly as many documents or labels a document.
+    A set whose name is made of words of the corpus's name, its format's or one of `names` comes first, the longest such
+    name before shorter ones; then one with as many labels and nearly as many documents or labels a document.
     """
-    called = [_plain(name) for name in (told.name, *names)]
-    by_name = [
-        (len(_plain(name)), each)
-        for each in published_sets()
-        for name in each.names
-        if any(_plain(name) in own for own in called)
-    ]
+    called = {words for name in (told.name, told.format, *names) for words in _runs(name)}
+    by_name = [(len(name), each) for each in published_sets() for name in map(_plain, each.names) if name in called]
     if by_name:
         longest = max(length for length, _ in by_name)
         return Comparison(found := next(e for n, e in by_name if n == longest), "name", _figures(found, told))
@@ -102,7 +99,13 @@ def nearest(told: Overview, names: Iterable[str] = ()) -> Comparison | None:
 
 
 def _plain(name: str) -> str:
-    return "".join(sign for sign in name.lower() if sign.isalnum())
+    return "".join(_WORD.findall(name.lower()))
+
+
+def _runs(name: str) -> set[str]:
+    """Every run of words in a name, written as one: "aapd", "small" and "aapdsmall" of "aapd-small"."""
+    words = _WORD.findall(name.lower())
+    return {"".join(words[start:end]) for start in range(len(words)) for end in range(start + 1, len(words) + 1)}
 
 
 def _alike(each: PublishedSet, told: Overview) -> bool:

@@ -65,7 +65,8 @@ class Source:
 
     `label_names` maps codes to names in the label order, and then no other code may occur; None where the source
     names no labels. `labels_place` is where it does so. `label_descriptions` says more on some of the codes.
-    `fingerprint` changes when the content does. `notes` are said to the user.
+    `fingerprint` changes when the content does. `notes` are said to the user. `format` is the one in which it was
+    read, as `data.format` calls it; a format of a bundle leaves it to whom it answers.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Source:
     labels_place: str = ""
     notes: tuple[str, ...] = ()
     label_descriptions: Mapping[str, str] = field(default_factory=dict)
+    format: str = ""
 
 
 def kind_of(value: object) -> str:

@@ -53,7 +53,7 @@ def _labels(told: Overview) -> Iterator[str]:
     if everywhere and total > 1 and told.splits["train"].documents >= _SOME:
         yield f"labels: every training document has {', '.join(everywhere[:3])}: that tells documents apart in nothing"
     whole = told.whole
-    if whole.most_labels == 1 and not whole.without_label:
+    if whole.most_labels == 1 and not whole.without_label and total > 1:
         yield "labels: every document has exactly one: these are classes, and only one can be right"
     if total == 1:
         yield "labels: there is only one: this is a yes-or-no question"

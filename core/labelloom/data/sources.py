@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -29,19 +30,21 @@ def sample_source(settings: DataSettings) -> Source | None:
     """The source for the name of a bundled sample; a folder of the same name is meant by ./name."""
     if settings.source not in sample_names():
         return None
-    return folder_source(_SAMPLES / settings.source, settings, name=settings.source)
+    return replace(_source_in(_SAMPLES / settings.source, settings), name=settings.source)
 
 
 def path_source(settings: DataSettings) -> Source | None:
-    """The source for a file or folder, in a bundle's format or with named fields; None where there is neither."""
+    """The source for a file or folder; None where there is neither."""
     path = Path(settings.source).expanduser()
-    if not path.exists():
-        return None
-    by_name = settings.format in FORMS
-    if settings.format and not by_name:
+    return _source_in(path, settings) if path.exists() else None
+
+
+def _source_in(path: Path, settings: DataSettings) -> Source:
+    """The source in a file or folder: in the format that the spec names, in one that knows it, or with named fields."""
+    if settings.format and settings.format not in FORMS:
         return named_source(path, settings, Catalogue())
     source, failed = None, list[str]()
-    if not by_name and settings.files is None:
+    if settings.format is None and settings.files is None:
         source, failed = recognised_source(path, settings, Catalogue())
     try:
         source = source or (folder_source(path, settings) if path.is_dir() else file_source(path, settings))
@@ -82,9 +85,13 @@ def find_source(settings: DataSettings) -> Source:
             *get_close_matches(name, sample_names(), n=1),
             *beside,
             f"a sample: {', '.join(sample_names())}",
-            *([] if path.suffix else [f"hf:{path.name} if it is a data set of the Hugging Face hub"]),
+            *([f"hf:{name} if it is a data set of the Hugging Face hub"] if _HUB_NAME.fullmatch(name) else []),
         ],
     )
+
+
+_HUB_NAME = re.compile(r"(\w[\w.-]*/)?\w[\w-]*")
+"""Names that a data set of the hub may have, and files and folders elsewhere hardly."""
 
 
 def _called_alike(path: Path) -> list[str]:

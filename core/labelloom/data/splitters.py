@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from labelloom.errors import SpecError
 
-Split = Callable[[str], list[str]]
+SplitWords = Callable[[str], list[str]]
 """A text to its words, in order. Nothing but white space is lost."""
 
 SplitterName = Literal["words", "whitespace", "characters", "jieba"]
@@ -34,11 +34,11 @@ class Splitter:
     """
 
     description: str
-    make: Callable[[], Split]
+    make: Callable[[], SplitWords]
     version: Callable[[], str]
 
 
-def word_splitter(name: str, where: str = "splitter") -> Split:
+def word_splitter(name: str, where: str = "splitter") -> SplitWords:
     """The splitter called `name`.
 
     Raises SpecError, at the key `where`, with close names for one that there is not, and with the `pip install` for a
@@ -63,7 +63,7 @@ def _found(name: str, where: str) -> Splitter:
 _WORD = r"\w+(?:['’\-]\w+)*|[^\w\s]"
 
 
-def _words() -> Split:
+def _words() -> SplitWords:
     pattern = re.compile(_WORD)
     return lambda text: pattern.findall(text.lower())
 
@@ -87,7 +87,7 @@ _SPACELESS = (
 
 
 @cache
-def _characters() -> Split:
+def _characters() -> SplitWords:
     spaceless = "".join(f"{chr(first)}-{chr(last)}" for first, last in _SPACELESS)
     narrow = (chr(code) for first, last in _SPACELESS if last < 0x3400 for code in range(first, last + 1))
     marks = "".join(sign for sign in narrow if unicodedata.category(sign).startswith("M"))
@@ -98,7 +98,7 @@ def _characters() -> Split:
 
 
 @cache
-def _jieba() -> Split:
+def _jieba() -> SplitWords:
     library = _import_jieba()
     tokenizer = library.Tokenizer()
     # What its own `initialize` does, but for the copy that it leaves in the folder of temporary files.

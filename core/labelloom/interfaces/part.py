@@ -86,7 +86,7 @@ class Part(nn.Module):
     def initialise(self, corpus: Corpus, encode: Encode) -> None:
         """Start its weights, in fresh runs only: pretrained weights, label names. Held parts come before holders."""
 
-    def layers(self) -> Sequence[Sequence[nn.Module]]:
+    def rate_layers(self) -> Sequence[Sequence[nn.Module]]:
         """Its layers from input to output, each as the modules that make it: for rates that fall from layer to layer.
 
         The first is what reads the input, such as the embeddings. Pooling, heads and held parts belong to none: held

@@ -14,7 +14,9 @@ from pydantic import ValidationError
 from labelloom.errors import SpecError
 from labelloom.spec.baseline import BaselineSpec
 from labelloom.spec.data import DataSettings
-from labelloom.spec.models import Spec, TaskSpec, default_name
+from labelloom.spec.merging import absolute, merge
+from labelloom.spec.models import Spec
+from labelloom.spec.overrides import set_key
 from labelloom.spec.problems import problems_of
 
 
@@ -53,7 +55,7 @@ def read_raw(
         file = _find(str(source), shipped, Path.cwd(), "spec")
         raw, folder = _read_file(file, shipped, ()), file.parent
     for override in overrides:
-        _set(raw, override)
+        set_key(raw, override)
     return raw, folder
 
 
@@ -75,7 +77,7 @@ def read_data(source: str, overrides: Iterable[str] = (), shipped: Mapping[str, 
     for override in overrides:
         if not override.startswith("data."):
             raise SpecError("only keys of [data] matter here", where=f"--set {override}", suggestions=["--set data.…"])
-        _set(raw, override)
+        set_key(raw, override)
     try:
         return DataSettings.model_validate(raw.get("data", {}))
     except ValidationError as error:
@@ -96,7 +98,7 @@ def read_baseline(
     found = _spec_or_source(source, shipped or {})
     raw = merge({key: found[key] for key in ("data", "decision", "seed") if key in found}, settings)
     for override in overrides:
-        _set(raw, override)
+        set_key(raw, override)
     if "name" not in raw:
         words = raw.get("baseline", {})
         kind = [words.get("method", "br"), words.get("classifier", "svm")]
@@ -172,7 +174,7 @@ def _read_file(file: Path, shipped: Mapping[str, Path], above: tuple[Path, ...])
 def _extended(
     raw: dict[str, Any], folder: Path, shipped: Mapping[str, Path], above: tuple[Path, ...], where: str
 ) -> dict[str, Any]:
-    raw = _absolute(raw, folder)
+    raw = absolute(raw, folder)
     if "extends" not in raw:
         return raw
     name = raw.pop("extends")
@@ -180,110 +182,3 @@ def _extended(
         raise SpecError(f"extends must be the name of one spec, not {name!r}", where=where)
     parent = _read_file(_find(name, shipped, folder, "spec to extend"), shipped, above)
     return merge(parent, raw)
-
-
-def _absolute(value: Any, folder: Path) -> Any:
-    """Strings that start with ./ or ../ as absolute paths, since specs in several folders are about to be merged."""
-    if isinstance(value, dict):
-        return {key: _absolute(item, folder) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_absolute(item, folder) for item in value]
-    if isinstance(value, str) and value.startswith(("./", "../")) and "\n" not in value:
-        return str((folder / value).resolve())
-    return value
-
-
-_EXCLUDED_BY = {
-    "predictor": frozenset({"branches"}),
-    "branches": frozenset({"predictor"}),
-    "tasks": frozenset({"stages"}),
-    "samplers": frozenset({"stages"}),
-    "stages": frozenset({"tasks", "samplers"}),
-}
-
-
-def merge(parent: Mapping[str, Any], child: Mapping[str, Any]) -> dict[str, Any]:
-    """`child` over `parent`: tables merge key by key, lists and values are replaced.
-
-    A table whose `use` names another component than the parent's replaces it whole, since the old options would be
-    unknown to the new component. What excludes another key (branches a predictor, stages the top-level losses) takes
-    its place.
-    """
-    merged = {key: value for key, value in parent.items() if not _EXCLUDED_BY.get(key, frozenset()) & child.keys()}
-    for key, value in child.items():
-        before = merged.get(key)
-        if isinstance(before, Mapping) and isinstance(value, Mapping) and not _other_component(before, value):
-            merged[key] = merge(before, value)
-        else:
-            merged[key] = value
-    return merged
-
-
-def _other_component(before: Mapping[str, Any], value: Mapping[str, Any]) -> bool:
-    return "use" in value and value["use"] != before.get("use")
-
-
-def _set(raw: dict[str, Any], override: str) -> None:
-    text, equals, value_text = override.partition("=")
-    path = _key_path(text) if equals else []
-    if not path:
-        raise SpecError(
-            "expected key=value, the key as in TOML",
-            where=f"--set {override}",
-            suggestions=["--set training.epochs=3", """--set 'training.rates."model.encoder"=2e-5'"""],
-        )
-    try:
-        value = tomllib.loads(f"value = {value_text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = value_text.strip()
-    here: Any = raw
-    for depth, part in enumerate(path[:-1]):
-        here = _step(here, part, ".".join(path[: depth + 1]), override)
-    last = path[-1]
-    if isinstance(here, list):
-        here[_index(here, last, ".".join(path), override)] = _absolute(value, Path.cwd())
-        return
-    if not isinstance(here, dict):
-        raise SpecError(f"{'.'.join(path[:-1])!r} is a value, not a table", where=f"--set {override}")
-    if last == "use" and _other_component(here, {"use": value}):
-        for option in here.keys() - TaskSpec.model_fields.keys():
-            del here[option]
-    here[last] = _absolute(value, Path.cwd())
-
-
-def _key_path(text: str) -> list[str]:
-    """The parts of a dotted TOML key; empty if `text` is none."""
-    try:
-        here: Any = tomllib.loads(f"{text} = 0")
-    except tomllib.TOMLDecodeError:
-        return []
-    path = []
-    while isinstance(here, dict) and len(here) == 1:
-        ((part, here),) = here.items()
-        path.append(part)
-    return path
-
-
-def _step(here: Any, part: str, so_far: str, override: str) -> Any:
-    if isinstance(here, list):
-        return here[_index(here, part, so_far, override)]
-    if not isinstance(here, dict):
-        raise SpecError(f"{so_far!r} lies below a value, not a table", where=f"--set {override}")
-    return here.setdefault(part, {})
-
-
-def _index(items: list[Any], part: str, so_far: str, override: str) -> int:
-    """The place that `part` means in a list of tables: its number, or the name or component of exactly one."""
-    names = [_name(item) for item in items]
-    if names.count(part) == 1:
-        return names.index(part)
-    if part.isdecimal() and int(part) < len(items):
-        return int(part)
-    known = [name for name in names if name and names.count(name) == 1] + [str(place) for place in range(len(items))]
-    raise SpecError(f"{so_far!r}: the list has no {part!r}", where=f"--set {override}", suggestions=known)
-
-
-def _name(item: Any) -> str:
-    if not isinstance(item, dict):
-        return ""
-    return str(item.get("name") or default_name(str(item.get("use", ""))))

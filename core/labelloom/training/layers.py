@@ -18,7 +18,7 @@ def layer_factors(assembly: Assembly, decay: float) -> dict[int, float]:
         return {}
     of_module: dict[int, float] = {}
     for part in assembly.parts.values():
-        layers = part.layers()
+        layers = part.rate_layers()
         for place, layer in enumerate(layers):
             factor = decay ** (len(layers) - 1 - place)
             of_module |= {id(module): factor for top in layer for module in top.modules()}

@@ -43,7 +43,7 @@ class BiLSTM(Encoder):
         """The word vectors that the options ask for."""
         self.notes += start_vectors(self.embedding, self.config, self.reader.vocabulary.words, corpus)
 
-    def layers(self) -> Sequence[Sequence[nn.Module]]:
+    def rate_layers(self) -> Sequence[Sequence[nn.Module]]:
         """The words' vectors, then the recurrent layers, each with both directions."""
         pairs = zip(self.recurrent.forwards, self.recurrent.backwards, strict=True)
         return [[self.embedding], *map(list, pairs)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -23,7 +25,7 @@ class CNN(Encoder):
 
     `tokens` (B, T, F) is what the filters say of the window around each word, with zeros beyond the document's ends.
 
-    With `multichannel` each filter reads two copies of the vectors, one fixed, and the results are added (section 3.1).
+    With `multichannel` each filter reads two copies of the vectors, one fixed, and the results are added (section 2).
     """
 
     reader: WordReader
@@ -50,6 +52,10 @@ class CNN(Encoder):
         self.notes += start_vectors(self.embedding, self.config, self.reader.vocabulary.words, corpus)
         if self.fixed is not None:
             self.fixed.load_state_dict(self.embedding.state_dict())
+
+    def rate_layers(self) -> Sequence[Sequence[nn.Module]]:
+        """The words' vectors, then the filters."""
+        return [[self.embedding], [self.windows]]
 
     def forward(self, states: States, batch: Batch) -> States:
         """`states` with tokens, token_mask and document."""

@@ -60,7 +60,7 @@ class Transformer(Encoder):
         if not self.config.random_init:
             load_weights(self.model, locate(self.config.pretrained, self.config.sha256), self.config.pretrained)
 
-    def layers(self) -> Sequence[Sequence[nn.Module]]:
+    def rate_layers(self) -> Sequence[Sequence[nn.Module]]:
         """The embeddings, then the model's layers."""
         return layers_of(self.model)
 

@@ -32,7 +32,7 @@ class VectorFile:
 
     def __init__(self, path: Path) -> None:
         if not path.is_file():
-            near = [f"{path.parent}/{name}" for name in _close_files(path)]
+            near = [f"{name}, in the same folder" for name in _close_files(path)]
             raise SpecError("there is no such file of word vectors", where=f'vectors = "{path}"', suggestions=near)
         self.path = path
         self.binary = path.name.lower().removesuffix(".gz").endswith(".bin")

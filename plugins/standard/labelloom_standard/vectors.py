@@ -30,8 +30,7 @@ def prepare_words(config: WordOptions, corpus: Corpus) -> Assets:
     """`words` of the training split, and of no other; the `width` of their vectors where `embedding` does not say it.
 
     Words that occur `min_count` times, and those that the file of vectors has; the `max_words` most frequent of them.
-    Raises SpecError when the file is as wide as `embedding` is not, or has none of the words, and DataError when it
-    is broken.
+    Raises SpecError when the file is as wide as `embedding` is not, and DataError when it is broken.
     """
     counts = count_words(corpus.train.texts, config.splitter)
     frequent = {word for word, count in counts.items() if count >= config.min_count}
@@ -50,12 +49,6 @@ def prepare_words(config: WordOptions, corpus: Corpus) -> Assets:
     path = _cached(corpus, "vectors-found", file.fingerprint, asked)
     found = cached_arrays(path, lambda: {"found": file.find(asked)})["found"]
     known = {word for word, has in zip(asked, found.tolist(), strict=True) if has}
-    if asked and not known:
-        raise SpecError(
-            f"it has none of the {len(asked):,} words of the training split",
-            where=f'vectors = "{config.vectors}"',
-            suggestions=["a file for the language of the texts", "another splitter"],
-        )
     words = most_frequent({word: counts[word] for word in frequent | known}, config.max_words)
     return {"words": words, "width": file.width}
 
@@ -80,14 +73,21 @@ def start_vectors(embedding: nn.Embedding, config: WordOptions, words: Sequence[
     """Fill `embedding` with the vectors that `config.vectors` asks for; what there is to tell the user of them.
 
     Words without a vector, and what stands for unknown words, stay random, as widely spread as the vectors that there
-    are (Kim 2014 section 4.3).
+    are (Kim 2014 section 4.3). Raises SpecError when the file has none of `words`.
     """
     if config.vectors is None or not words:
         return []
     vectors, found = _vectors(config, words, embedding.embedding_dim, corpus)
+    if not found.any():
+        raise SpecError(
+            f"it has none of the {len(words):,} words of the vocabulary",
+            where=f'vectors = "{config.vectors}"',
+            suggestions=["a file for the language of the texts", "another splitter"],
+        )
     weight = embedding.weight
     weight[1:].normal_(std=float(vectors[found].std()))
-    weight[2:][torch.from_numpy(found)] = torch.from_numpy(vectors[found])
+    # A part that is reset in a later stage has its weights on the device already.
+    weight[torch.from_numpy(found.nonzero()[0] + 2).to(weight.device)] = torch.from_numpy(vectors[found]).to(weight)
     if config.vector_file is None:
         return [f"{config.vectors} vectors of {len(words):,} words, trained on the training split"]
     share = 100 * found.mean()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Callable
 from typing import Any
@@ -155,3 +156,15 @@ def test_labels_whose_share_rounds_to_nothing_keep_their_order(
     assert ids.tolist() == [[4, 0, 1, 3, 2]] * 2
     expected = [math.e / (1 + math.e), 1 / (1 + math.e), 0, 0, 0]
     torch.testing.assert_close(scores, torch.tensor([expected] * 2))
+
+
+def test_the_plan_tells_what_scores_will_be(catalogue: Catalogue) -> None:
+    from rich.console import Console
+
+    from labelloom.cli.plan_text import print_plan
+
+    model = {"encoder": {"use": "standard/cnn"}, "predictor": {"use": "standard/linear"}}
+    spec = {"name": "made", "data": {"source": "arxiv-mini"}, "model": model, "tasks": [{"use": "standard/softmax"}]}
+    out = Console(width=200, record=True, quiet=False, file=io.StringIO())
+    print_plan(out, check(validate_spec(spec), catalogue=catalogue))
+    assert "scores  a distribution over all labels, not the probability of each" in out.export_text()

@@ -185,7 +185,7 @@ def test_a_missing_file_is_answered_with_close_ones(write: Callable[..., Path], 
         VectorFile(tmp_path / "glove.6b.100d.txt.gz")
     assert str(told.value) == (
         f'vectors = "{tmp_path}/glove.6b.100d.txt.gz": there is no such file of word vectors\n'
-        f"    try: {tmp_path}/glove.6B.100d.txt"
+        "    try: glove.6B.100d.txt, in the same folder"
     )
     with pytest.raises(SpecError, match="there is no such file of word vectors"):
         VectorFile(tmp_path / "nowhere" / "glove.txt")

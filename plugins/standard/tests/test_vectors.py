@@ -97,11 +97,13 @@ def test_the_width_is_the_files_or_must_be_it(corpus: Corpus, glove: Path) -> No
     )
 
 
-def test_a_file_for_other_texts_is_refused(make_corpus: Any, glove: Path) -> None:
+@pytest.mark.parametrize("max_words", [50_000, 2])
+def test_a_file_for_other_texts_is_refused(make_corpus: Any, glove: Path, max_words: int) -> None:
+    config = WordOptions(vectors=str(glove), min_count=1, max_words=max_words)
     with pytest.raises(SpecError) as told:
-        prepare_words(WordOptions(vectors=str(glove)), make_corpus(["чужие слова", "слова"]))
+        started(config, make_corpus(["чужие слова", "слова"]))
     assert str(told.value) == (
-        f'vectors = "{glove}": it has none of the 2 words of the training split\n'
+        f'vectors = "{glove}": it has none of the 2 words of the vocabulary\n'
         "    try: a file for the language of the texts\n"
         "    try: another splitter"
     )

@@ -61,7 +61,9 @@ def _records(path: Path, codes: list[str]) -> Iterator[Record | Problem]:
             continue
         where, cells = f"{path}:{line.number}", line.text.rstrip("\r\n").rsplit("\t", 2)
         if len(cells) != 3 or not _NUMBERS.fullmatch(cells[1]):
-            yield Problem(where, f"expected a text, numbers with commas and an id between tabs, not {line.text[:40]!r}")
+            yield Problem(
+                where, f"expected a text, numbers with commas and an id between tabs, not {line.text.rstrip()[:40]!r}"
+            )
             continue
         numbers = [int(number) for number in cells[1].split(",")]
         wrong = next((number for number in numbers if number >= len(codes)), None)

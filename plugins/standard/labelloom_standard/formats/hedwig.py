@@ -56,7 +56,9 @@ def _records(path: Path, codes: list[str]) -> Iterator[Record | Problem]:
             continue
         bits, tab, text = line.text.partition("\t")
         if not tab or set(bits) - {"0", "1"}:
-            yield Problem(f"{path}:{line.number}", f"expected a bit string, a tab and a text, not {line.text[:40]!r}")
+            yield Problem(
+                f"{path}:{line.number}", f"expected a bit string, a tab and a text, not {line.text.rstrip()[:40]!r}"
+            )
         elif len(bits) != len(codes):
             message = f"the bit string has {len(bits)} signs; expected {len(codes)}, one a label"
             yield Problem(f"{path}:{line.number}", message)

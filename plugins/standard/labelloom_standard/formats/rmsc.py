@@ -24,6 +24,8 @@ from labelloom_standard.formats.making import made_source, own_labels
 _SPLIT = re.compile(r"(?:.*[._-])?(train|validation|valid|val|dev|test)\.json(?:\.gz)?")
 _KEY = b'"all_short_comments"'
 _LOOKED_AT = 1 << 18
+_ASKED = 3
+"""Files that are looked into: one may be an empty list."""
 
 
 def rmsc(folder: Path, settings: DataSettings) -> Source | None:
@@ -32,7 +34,7 @@ def rmsc(folder: Path, settings: DataSettings) -> Source | None:
         return None
     paths = [path for path in sorted(folder.iterdir()) if path.name.endswith((".json", ".json.gz"))]
     paths = [path for path in paths if path.name != "labels.json" and path.name != settings.label_file]
-    if not paths or not _is_own(paths[0]):
+    if not any(map(_is_own, paths[:_ASKED])):
         return None
     lists: dict[str, Path] = {}
     for path in paths:

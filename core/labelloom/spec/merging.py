@@ -1,0 +1,49 @@
+"""A spec over the one that it extends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+
+def absolute(value: Any, folder: Path) -> Any:
+    """Strings that start with ./ or ../ as absolute paths, since specs in several folders are about to be merged."""
+    if isinstance(value, dict):
+        return {key: absolute(item, folder) for key, item in value.items()}
+    if isinstance(value, list):
+        return [absolute(item, folder) for item in value]
+    if isinstance(value, str) and value.startswith(("./", "../")) and "\n" not in value:
+        return str((folder / value).resolve())
+    return value
+
+
+_EXCLUDED_BY = {
+    "predictor": frozenset({"branches"}),
+    "branches": frozenset({"predictor"}),
+    "tasks": frozenset({"stages"}),
+    "samplers": frozenset({"stages"}),
+    "stages": frozenset({"tasks", "samplers"}),
+}
+
+
+def merge(parent: Mapping[str, Any], child: Mapping[str, Any]) -> dict[str, Any]:
+    """`child` over `parent`: tables merge key by key, lists and values are replaced.
+
+    A table whose `use` names another component than the parent's replaces it whole, since the old options would be
+    unknown to the new component. What excludes another key (branches a predictor, stages the top-level losses) takes
+    its place.
+    """
+    merged = {key: value for key, value in parent.items() if not _EXCLUDED_BY.get(key, frozenset()) & child.keys()}
+    for key, value in child.items():
+        before = merged.get(key)
+        if isinstance(before, Mapping) and isinstance(value, Mapping) and not other_component(before, value):
+            merged[key] = merge(before, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def other_component(before: Mapping[str, Any], value: Mapping[str, Any]) -> bool:
+    """Whether `value` names a component, and another one than `before`."""
+    return "use" in value and value["use"] != before.get("use")
