@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 
 from labelloom.components import API
+from labelloom.compose.check import check
+from labelloom.compose.checked import read_checked
 from labelloom.data.corpus import load_uncut
 from labelloom.errors import BundleError, LabelloomError
+from labelloom.spec import validate_spec
 from labelloom.spec.data import DataSettings
 
 HOOK = "from labelloom import DataFormat\n\n@hookimpl\ndef labelloom_formats():\n    return "
@@ -111,7 +114,6 @@ def test_a_spec_that_names_columns_means_a_table(office, minutes):
         "data.text: the format office/minutes knows where its texts and labels are and does not use text\n"
         "    try: take it out of the spec"
     )
-    office(record(settings=frozenset({"text"})))
 
 
 def test_two_formats_that_know_one_folder(office, minutes):
@@ -130,6 +132,17 @@ def test_a_format_that_is_named_must_know_the_source(office, minutes):
     assert failure(minutes, format="office/minutes") == (
         f"{minutes}: is not in the format office/minutes; expected *.minutes\n"
         "    try: another folder; this one has train.minutes"
+    )
+    assert failure(minutes / "train.minutes", format="office/minutes").endswith(
+        "\n    try: the folder of train.minutes, if it is one of several files"
+    )
+
+
+def test_every_key_that_a_format_would_ignore_is_told(office, minutes):
+    office(record(settings=frozenset({"text"})))
+    assert failure(minutes, text="body", label_separator=";", id="key", format="office/minutes") == (
+        "data.label_separator, data.id: the format office/minutes knows where its texts and labels are and does not use "
+        "label_separator, id\n    try: take them out of the spec"
     )
 
 
@@ -218,3 +231,19 @@ def test_a_misspelt_format_names_close_ones(office, site, name, suggestions):
     assert problem.where == "data.format"
     assert problem.message.startswith(f"no installed format is called {name!r} (installed bundles: office)")
     assert problem.suggestions == suggestions
+
+
+SPEC = {
+    "name": "x",
+    "data": {"source": "arxiv-mini", "format": "standard/smg"},
+    "model": {"encoder": {"use": "standard/bilstm"}, "predictor": {"use": "standard/linear"}},
+    "tasks": [{"use": "standard/bce"}],
+}
+
+
+def test_a_spec_with_a_misspelt_format_is_refused_before_data_is_read_but_a_saved_run_needs_none():
+    with pytest.raises(BundleError) as caught:
+        read_checked(SPEC)
+    assert str(caught.value).startswith("data.format: no installed format is called 'standard/smg'")
+    assert caught.value.problems[0].suggestions[0] == "standard/sgm"
+    assert check(validate_spec(SPEC)).spec.data.format == "standard/smg"

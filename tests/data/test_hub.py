@@ -67,6 +67,21 @@ def test_lists_of_strings_and_other_columns(write: Write) -> None:
     assert load(folder, text="body", labels="tags", id="key", validation=0.2).digest == corpus.digest
 
 
+def test_one_hot_columns_several_texts_and_names_of_labels(write: Write) -> None:
+    rows = [
+        {"title": "T", "body": "b", "is_b": 1, "is_a": False},
+        {"title": "", "body": "c", "is_b": None, "is_a": True},
+    ]
+    folder = write("flags/train.jsonl", [json.dumps(row) for row in rows]).parent
+    corpus = load(folder, text=["title", "body"], labels=["is_*"], validation=0.5)
+    assert corpus.labels.codes == ("is_b", "is_a")
+    assert sorted([*corpus.train.texts, *corpus.validation.texts]) == ["T\nb", "c"]
+    rows = [{"text": f"t{n}", "labels": "b;a", "names": "Bee;Hay"} for n in range(4)]
+    folder = write("named/train.jsonl", [json.dumps(row) for row in rows]).parent
+    named = load(folder, label_separator=";", label_names="names")
+    assert (named.labels.codes, named.labels.names) == (("a", "b"), ("Hay", "Bee"))
+
+
 def test_changed_content_is_read_anew(write: Write) -> None:
     folder = write("data/train.jsonl", [document("before")] * 3).parent
     assert load(folder).train.texts[0] == "before"

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labelloom.data.label_sets import LabelSets
@@ -21,6 +21,7 @@ def outcome_of(truth: LabelSets, scores: np.ndarray) -> Outcome:
     return Outcome(truth, LabelSets.from_dense(p > 0.5), complete(p), probabilities=True, propensities=seen)
 
 
+@settings(deadline=None)
 @given(problems(), st.integers(0, 2**32 - 1))
 def test_a_weight_counts_like_as_many_copies_of_the_document(problem, seed):
     truth, scores = problem

@@ -81,6 +81,7 @@ def test_platt_works_on_the_logits_of_probabilities():
     )
 
 
+@settings(deadline=None)  # the first example imports an optimiser
 @given(problems(), st.integers(1, 6), st.sampled_from(["temperature", "platt"]), st.booleans())
 def test_the_order_never_changes(problem, depth, name, probabilities):
     truth, scores = problem
@@ -96,6 +97,7 @@ def test_the_order_never_changes(problem, depth, name, probabilities):
     assert (np.diff(shown.scores.ravel()[order]) >= -1e-7).all(), "across documents too"
 
 
+@settings(deadline=None)
 @given(problems(), st.booleans())
 def test_of_scores_that_tell_nothing_platt_makes_the_share_of_true_labels(problem, falling):
     truth, _ = problem
@@ -188,14 +190,12 @@ def test_platt_makes_a_fixed_threshold_possible():
     assert np.array_equal(decision.decide(ranking).to_dense(), decision.calibrated(ranking).to_dense() >= 0.5)
 
 
-@settings(max_examples=30)
-@given(problems())
-def test_a_fitted_threshold_gives_the_same_labels_before_and_after(problem):
-    truth, scores = problem
-    assume(len(truth.values))
-    ranking = complete(scores)
+@pytest.mark.parametrize("seed", range(5))
+def test_a_fitted_threshold_gives_the_same_labels_before_and_after(seed):
+    logits, truth = logits_of_truth(seed, 40, 4)
+    ranking = complete(np.round(logits, 1))  # with ties
     before, after = (fit_decision(each, ranking, truth) for each in (DecisionSettings(), PLATT))
-    assume(after.calibration.slope)
+    assert after.calibration.slope > 0
     assert same(before.decide(ranking), after.decide(ranking))
 
 

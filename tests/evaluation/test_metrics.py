@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
@@ -155,6 +155,7 @@ def test_without_a_ranking_there_are_no_ranking_metrics():
     assert list(found) == [*list(METRICS)[: list(METRICS).index("one_error")], "documents_without_labels"]
 
 
+@settings(deadline=None)  # all metrics twice
 @given(problems(), st.randoms(use_true_random=False))
 def test_the_order_of_documents_and_labels_does_not_matter(problem, random):
     truth, scores = problem

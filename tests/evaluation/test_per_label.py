@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from labelloom.data.label_sets import LabelSets
@@ -34,6 +34,7 @@ def candidates(scores: np.ndarray) -> list[float]:
     return [*levels, *((levels[1:] + levels[:-1]) / 2), levels[-1] + 1] if len(levels) else [0.0]
 
 
+@settings(deadline=None)  # naive loops
 @given(problems(), st.integers(1, 6))
 def test_no_threshold_of_a_label_does_better_for_its_f1(problem, depth):
     truth, scores = problem
@@ -57,6 +58,7 @@ def test_no_threshold_of_a_label_does_better_for_its_f1(problem, depth):
             assert label not in decision.rule.labels
 
 
+@settings(deadline=None)
 @given(problems())
 def test_no_thresholds_together_do_better_for_micro_f1(problem):
     truth, scores = problem

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
@@ -24,6 +24,7 @@ def measured(truth: LabelSets, ranking: Ranking, **more: object) -> dict[str, fl
     return evaluate(truth, LabelSets.from_lists([[]] * len(truth), truth.label_count), ranking, **more)  # type: ignore[arg-type]
 
 
+@settings(deadline=None)
 @given(problems())
 def test_ties_count_as_scikit_learn_counts_them(problem):
     truth, scores = problem
@@ -42,6 +43,7 @@ def naive_coverage(y: np.ndarray, scores: np.ndarray) -> list[int]:
     return [sum(s >= min(row[true == 1]) for s in row) for true, row in zip(y, scores, strict=True)]
 
 
+@settings(deadline=None)
 @given(problems())
 def test_areas_under_curves_with_ties_are_those_of_scikit_learn(problem):
     truth, scores = problem

@@ -154,20 +154,20 @@ def test_a_loaded_run_scores_as_it_did_when_it_was_trained(
 
 def test_the_model_is_left_as_it_was(classifier: Classifier) -> None:
     assert not classifier.model.assembly.training
-    classifier.assembly.model.train()
+    classifier.model.assembly.model.train()
     try:
         first = classifier.rank(TEXTS[:3])
-        assert classifier.assembly.model.training
+        assert classifier.model.assembly.model.training
         np.testing.assert_array_equal(first.scores, classifier.rank(TEXTS[:3]).scores)  # dropout is off meanwhile
     finally:
-        classifier.assembly.eval()
+        classifier.model.assembly.eval()
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_scores_that_are_not_finite_are_refused(value: float, run: Path) -> None:
     spoilt = load(run)
     with torch.no_grad():
-        for weight in spoilt.assembly.model.predictor.parameters():
+        for weight in spoilt.model.assembly.model.predictor.parameters():
             weight.fill_(value)
     with pytest.raises(RunError) as error:
         spoilt.predict(TEXTS[:2])

@@ -29,8 +29,10 @@ def checked(record: Record, place: str) -> Document | Problem:
     if not isinstance(text, str):
         return Problem(where, f"the text must be a string, not {kind_of(text)}", ('an empty text is written as ""',))
     if not isinstance(labels, list):
-        example = f'["{labels}"]' if isinstance(labels, str) else '["a", "b"], or [] for none'
-        return Problem(where, f"the labels must be a list of strings, not {kind_of(labels)}", (f"write {example}",))
+        remedies = ['write ["a", "b"], or [] for none']
+        if isinstance(labels, str):
+            remedies = [f'write ["{labels}"]', 'label_separator = ";" under [data] in the spec, if it holds several']
+        return Problem(where, f"the labels must be a list of strings, not {kind_of(labels)}", tuple(remedies))
     for label in labels:
         if not _is_name(label):
             return Problem(where, f"a label must be a string or a whole number, not {kind_of(label)}")

@@ -134,7 +134,7 @@ def _called(codes: list[str], source: Source, numbers: LabelNumbers) -> dict[str
     descriptions = source.label_descriptions or numbers.said("description")
     return {
         "names": [names.get(code, code) for code in codes],
-        "descriptions": [descriptions.get(code, "") for code in codes],
+        "descriptions": [descriptions.get(code, "") for code in codes] if descriptions else [],
     }
 
 

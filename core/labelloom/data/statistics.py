@@ -61,10 +61,11 @@ class CorpusStatistics:
 
     def _count_pairs(self) -> dict[str, np.ndarray]:
         indicator = self._label_sets.to_sparse()
-        pairs = sp.coo_array(indicator.T @ indicator)
-        rows, columns = pairs.row, pairs.col
-        others = rows != columns
-        counts = sp.csr_array((pairs.data[others], (rows[others], columns[others])), shape=pairs.shape)
+        counts = sp.csr_array(indicator.T @ indicator)
+        # In place: for half a million labels each copy of the pairs would take gigabytes.
+        rows = np.repeat(np.arange(self.label_count, dtype=counts.indices.dtype), np.diff(counts.indptr))
+        counts.data[rows == counts.indices] = 0
+        counts.eliminate_zeros()
         counts.sort_indices()
         return {"data": counts.data, "indices": counts.indices, "indptr": counts.indptr}
 

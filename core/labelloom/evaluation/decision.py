@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -65,9 +65,9 @@ class Decision:
 
     def to_json(self) -> str:
         """One JSON object: the rule's name, its values, `at_least_one`, and the calibration with its values."""
-        record = {"rule": self.rule.name, **_values(self.rule), "at_least_one": self.at_least_one}
+        record = {"rule": self.rule.name, **vars(self.rule), "at_least_one": self.at_least_one}
         if self.calibration is not None:
-            record["calibration"] = {"name": self.calibration.name, **_values(self.calibration)}
+            record["calibration"] = {"name": self.calibration.name, **vars(self.calibration)}
         return json.dumps(record, allow_nan=False)
 
     @classmethod
@@ -85,10 +85,6 @@ class Decision:
             return cls(RULES[name](**record), at_least_one, calibration)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise RunError(f"this is no saved decision ({error!r}): {text[:80]}", where=where) from error
-
-
-def _values(part: Any) -> dict[str, Any]:
-    return asdict(part)
 
 
 def _require(what: str, name: str, known: Any, where: str) -> None:

@@ -173,10 +173,10 @@ class Facts:
     def label_orders(self) -> list[LabelOrder]:
         """One for each label that some documents have and some have not."""
         assert self.ranking is not None
-        scores = self.ranking.to_dense()
+        scores = np.ascontiguousarray(self.ranking.to_dense().T)
         counts = np.bincount(self.truth.values, minlength=self.truth.label_count)
-        both = np.flatnonzero((counts > 0) & (counts < len(scores)))
-        return [LabelOrder.of(scores[:, label], self.truth.documents_of(label)) for label in both.tolist()]
+        both = np.flatnonzero((counts > 0) & (counts < len(self.truth)))
+        return [LabelOrder.of(scores[label], self.truth.documents_of(label)) for label in both.tolist()]
 
 
 @dataclass(frozen=True)
@@ -196,7 +196,7 @@ class LabelOrder:
     def of(cls, scores: np.ndarray, true: np.ndarray) -> LabelOrder:
         """From the label's score for each document (N,), and the documents that have it, ascending."""
         others = np.delete(np.arange(len(scores), dtype=np.int32), true)
-        others = others[np.argsort(scores[others], kind="stable")]
+        others = others[np.argsort(scores[others])]
         ascending = scores[others]
         low, high = (np.searchsorted(ascending, scores[true], side=side) for side in ("left", "right"))
         return cls(true, others, low, high)

@@ -23,6 +23,7 @@ from labelloom.interfaces import States
 from labelloom.interfaces.noise import stable_key
 from labelloom.runs.scoring import rank_columns
 from labelloom.training.feed import Feed
+from labelloom.training.measurable import refuse_unmeasurable
 from labelloom.training.optimiser import make_optimiser
 from labelloom.training.processes import make_accelerator
 from labelloom.training.stage import StageModule
@@ -95,6 +96,7 @@ def dry_run(plan: Plan, documents: int = 8) -> DryRun:
         CompositionError, DataError, BundleError, TrainingError: what training would raise at its start.
     """
     corpus = load_corpus(plan.spec.data)
+    refuse_unmeasurable(plan, corpus)
     assets = prepare(plan, corpus)
     torch.manual_seed(stable_key(plan.spec.seed, "weights"))
     assembly = build(plan, corpus.labels, assets)
