@@ -115,7 +115,7 @@ def test_any_tracker_of_accelerate_is_told_the_same(corpus: Path, tmp_path: Path
     tracker = Remembers()
     run = labelloom.train(two_stages(corpus), output=tmp_path, trackers=[tracker])
     assert tracker.config["training.learning_rate"] == 0.02
-    assert tracker.config["tasks" if "tasks" in tracker.config else "stages.0.tasks.0.use"] == "standard/bce"
+    assert tracker.config["stages.0.tasks.0.use"] == "standard/bce"
     assert all(isinstance(value, str | int | float | bool) for value in tracker.config.values())
     assert [step for step, values in tracker.logged if "second/loss" in values] == [4, 5, 6, 7, 8]
     final = next(values for _, values in tracker.logged if "final/test/micro_f1" in values)
@@ -128,6 +128,20 @@ def test_trackers_are_closed_when_training_fails(corpus: Path, tmp_path: Path) -
     with pytest.raises(Killed):
         labelloom.train(two_stages(corpus), output=tmp_path, trackers=[tracker], reporter=KilledAfter(2))
     assert tracker.finished == 1
+
+
+def test_a_service_that_cannot_be_reached_leaves_no_run_behind(corpus: Path, tmp_path: Path) -> None:
+    class Offline(Remembers):
+        def start(self) -> None:
+            raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        labelloom.train(two_stages(corpus), output=tmp_path, trackers=[Offline()])
+    run = tmp_path / "small" / "0"
+    assert not (run / "spec.toml").exists()
+    tracker = Remembers()
+    assert labelloom.train(two_stages(corpus), output=tmp_path, trackers=[tracker]).path == run
+    assert tracker.config
 
 
 def test_wandb_goes_on_with_the_run_that_it_knows(

@@ -48,7 +48,8 @@ def intervals(
     """The percentile interval of every computable metric: the middle `confidence` of its values on resamples.
 
     It says how the metric would vary with other documents of the same kind and the same trained model; what another
-    seed of training would change it does not see. Raises ValueError for a confidence outside (0, 1).
+    seed of training would change it does not see. Macro averages over labels that a resample may lack lean downwards,
+    the calibration error upwards. Raises ValueError for a confidence outside (0, 1).
     """
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must lie between 0 and 1, found {confidence}")

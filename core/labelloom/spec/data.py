@@ -64,7 +64,9 @@ class DataSettings(BaseModel):
     files: FileSettings | None = Field(
         None, description="The files of each split, where their names do not tell: a table `[data.files]`."
     )
-    text: Names = Field("text", description="The field or column that holds a document's text; of several, all lines.")
+    text: Names = Field(
+        "text", description="The field or column that holds a document's text; several are joined, a line each."
+    )
     labels: Names = Field(
         "labels", description='The field that holds its labels; or one-hot columns: ["toxic", "severe_*"].'
     )

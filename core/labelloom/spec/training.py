@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Annotated, Literal
 
@@ -100,10 +101,10 @@ class TrainingSettings(BaseModel):
 
     @property
     def averaged_from(self) -> float:
-        """The share of the stage after which weights are averaged; 1 where they are not."""
+        """The share of the stage after which weights are averaged; infinite where they are not."""
         if self.average_start is not None and self.average != "none":
             return self.average_start
-        return {"none": 1.0, "ema": 0.0, "swa": 0.5}[self.average]
+        return {"none": math.inf, "ema": 0.0, "swa": 0.5}[self.average]
 
     def overridden_by(self, stage: TrainingSettings | None) -> TrainingSettings:
         """These settings with what `stage` names explicitly in their place; its epochs replace steps."""

@@ -62,7 +62,6 @@ class Tracking:
             return
         # W&B goes on with a run that it knows by its id.
         key = known.get("id") or secrets.token_hex(8)
-        write_json(run.trackers, {"names": names, "id": key})
         made = {name: _named(name, run, spec, key, step) for name in names}
         self._accelerator = Accelerator(log_with=[*made.values(), *objects])
         self._accelerator.init_trackers(spec.name)
@@ -70,6 +69,8 @@ class Tracking:
         for tracker in [*(made[name] for name in names if name not in known["names"]), *(objects if step == 0 else [])]:
             keys = {key: value for key, value in leaves(spec.model_dump()) if value is not None}
             tracker.store_init_configuration(keys)
+        # Last, so that a service that could not be reached is asked anew as if for the first time.
+        write_json(run.trackers, {"names": names, "id": key})
 
     def step(
         self, stage: str, step: int, loss: float, tasks: Mapping[str, float], optimiser: torch.optim.Optimizer

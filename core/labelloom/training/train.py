@@ -198,12 +198,12 @@ def train_plan(plan: Plan, run: RunFolder, how: How, fresh: bool) -> Run:
         _same_corpus(progress, run, corpus)
         names = [stage.name for stage in plan.stages[: progress.stage + 1]]
         reporter.say(f"resuming after step {progress.step} of stage {names[-1]!r} ({len(names)} of {len(plan.stages)})")
+    tracking = Tracking(how.trackers, run, resolved(plan), progress.total)
     if fresh and state.is_main_process:
         # The last thing before training: whatever could not be read or built until here leaves no run behind.
         replace_file(run.spec, lambda beside: beside.write_text(spec_to_toml(resolved(plan)), encoding="utf-8"))
     history.cut(progress.history)
     began -= progress.seconds
-    tracking = Tracking(how.trackers, run, resolved(plan), progress.total)
     with closing(history), closing(tracking):
         with Interrupt() as interrupt:
             job = Job(
