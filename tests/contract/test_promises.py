@@ -113,8 +113,9 @@ def test_twins_are_fed_by_roles_and_joined_without(case: Case, loaded: Classifie
 
     ((batch, _),) = feed_of(loaded, corpus, pretrain).step(0)
     with torch.no_grad():
-        drawn = loaded.model.assembly.model.states(batch, pretrain.live)[None].labels
-        joined = loaded.model.assembly.model.states(replace(batch, roles=None, role_names=()), pretrain.live)[None].labels
+        model = loaded.model.assembly.model
+        drawn = model.states(batch, pretrain.live)[None].labels
+        joined = model.states(replace(batch, roles=None, role_names=()), pretrain.live)[None].labels
     assert drawn is not None
     assert joined is not None
     assert drawn.shape == (len(batch), 1, width)
