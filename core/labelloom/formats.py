@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
 from labelloom.components import API
@@ -21,6 +22,9 @@ FORMS = {
     "parquet": ((".parquet",), "Columns with types"),
 }
 """The formats that labelloom reads by itself, documents with named fields or columns: suffixes and a summary."""
+
+FIELDS = ("text", "labels", "label_separator", "label_names", "label_descriptions", "id", "delimiter", "quotes")
+"""The keys of `[data]` about fields and columns."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*/[a-z0-9][a-z0-9-]*")
 _TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
@@ -54,7 +58,7 @@ class DataFormat:
         return self.name.partition("/")[0]
 
     def validate_names(self) -> None:
-        """Check the name, the target and the patterns. Raises BundleError."""
+        """Check the name, the target, the patterns and the settings. Raises BundleError."""
         where = f"format {self.name or '?'}"
         if not _NAME.fullmatch(self.name):
             example = '"mybundle/minutes"'
@@ -64,6 +68,11 @@ class DataFormat:
             message = f"target {self.target!r} is not module:function"
         elif isinstance(self.files, str):
             message, example = "files is a string", f'files=("{self.files}",)'
+        elif isinstance(self.settings, str):
+            message, example = "settings is a string", f'settings={{"{self.settings}"}}'
+        elif unknown := sorted(set(self.settings) - set(FIELDS)):
+            close = get_close_matches(unknown[0], FIELDS, n=1)
+            message, example = f"settings has the unknown key {unknown[0]!r}", (close or [", ".join(FIELDS)])[0]
         else:
             return
         raise BundleError(message, where=where, suggestions=[example])

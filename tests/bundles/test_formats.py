@@ -20,6 +20,7 @@ from functools import partial
 
 from labelloom.data.cache import file_digest
 from labelloom.data.records import Record, Source, SourcePart, SourceSplit
+from labelloom.errors import DataError
 
 
 def minutes(path, settings):
@@ -39,6 +40,14 @@ def records(file):
 
 def wrong(path, settings):
     return [path]
+
+
+def failing(path, settings):
+    return {}["minutes"]
+
+
+def refusing(path, settings):
+    raise DataError("these minutes were never approved", where=str(path))
 '''
 
 
@@ -76,6 +85,10 @@ def texts(path: Path, **options: object) -> list[str]:
     return list(load_uncut(DataSettings.model_validate({"source": str(path), **options})).train.texts)
 
 
+def notes(path: Path, **options: object) -> list[str]:
+    return load_uncut(DataSettings.model_validate({"source": str(path), **options})).notes
+
+
 def failure(path: Path, **options: object) -> str:
     with pytest.raises(LabelloomError) as caught:
         texts(path, **options)
@@ -101,7 +114,11 @@ def test_a_format_comes_before_tables_unless_it_says_that_it_is_another(office, 
     (minutes / "train.csv").write_text("text,labels\nthree,c\n")
     office(record())
     assert texts(minutes, format="csv", label_separator=";") == ["three"]
+    assert failure(minutes).startswith(f"{minutes}: may be office/minutes, which does not use train.csv; the spec must")
+    assert texts(minutes, format="office/minutes") == ["one", "two"]
+    (minutes / "train.csv").rename(minutes / "more.csv")
     assert texts(minutes) == ["one", "two"]
+    (minutes / "more.csv").rename(minutes / "train.csv")
     (minutes / "train.minutes").write_text("other")
     assert texts(minutes, format="csv", label_separator=";") == ["three"]
 
@@ -151,21 +168,46 @@ def test_a_broken_bundle_stops_no_table(site, tmp_path):
     (tmp_path / "train.csv").write_text("text,labels\none,a\n")
     assert texts(tmp_path / "train.csv", label_separator=";") == ["one"]
     (tmp_path / "train.odd").touch()
-    assert failure(tmp_path / "train.odd").endswith("    try: the bundle bad is broken, so its formats were not asked")
+    said = "the bundle bad is broken, so its formats were not asked"
+    assert failure(tmp_path / "train.odd").startswith(f"{said}\n{tmp_path / 'train.odd'}: this kind of file is not read")
+    assert said in notes(tmp_path / "train.csv", label_separator=";")
+    (tmp_path / "train.csv").write_text("01,hello\n10,you\n")
+    assert failure(tmp_path).startswith(f"{said}\n{tmp_path / 'train.csv'}:1: no column 'text'")
     assert "cannot be loaded: ZeroDivisionError" in failure(tmp_path, format="bad/any")
 
 
 def test_a_format_that_cannot_be_imported_or_answers_nonsense_is_told_where_nothing_else_reads(office, minutes):
     office(record(target="bundle_office.nowhere:minutes"), record("office/wrong", "wrong"))
     told = failure(minutes)
-    assert "try: the format office/minutes was not asked: bundle_office.nowhere:minutes: there is no module" in told
-    assert "try: the format office/wrong was not asked: bundle_office.reading:wrong answered [" in told
-    assert "format office/minutes: bundle_office.nowhere:minutes: there is no" in failure(
+    assert "the format office/minutes (labelloom-office 1.0) is broken: bundle_office.nowhere:minutes: there is no module" in told
+    assert "the format office/wrong (labelloom-office 1.0) is broken: bundle_office.reading:wrong answered [" in told
+    assert "format office/minutes (labelloom-office 1.0): bundle_office.nowhere:minutes: there is no" in failure(
         minutes, format="office/minutes"
     )
     assert "], not a Source or None" in failure(minutes, format="office/wrong")
     (minutes / "train.csv").write_text("text,labels\nthree,c\n")
     assert texts(minutes, label_separator=";") == ["three"]
+
+
+def test_a_format_that_fails_stops_no_table_and_is_told_with_its_bundle(office, minutes):
+    office(record(function="failing"))
+    (minutes / "train.csv").write_text("text,labels\nthree,c\n")
+    why = "bundle_office.reading:failing raised KeyError: 'minutes'"
+    assert texts(minutes, label_separator=";") == ["three"]
+    assert f"the format office/minutes (labelloom-office 1.0) is broken: {why}" in notes(minutes, label_separator=";")
+    assert failure(minutes, format="office/minutes") == f"format office/minutes (labelloom-office 1.0): {why}"
+
+
+def test_a_refusal_counts_where_nothing_else_reads(office, minutes):
+    office(record(function="refusing"), record("office/other"))
+    refusal = f"{minutes}: these minutes were never approved"
+    assert texts(minutes) == ["one", "two"]
+    assert refusal in notes(minutes)
+    (minutes / "train.minutes").write_text("other")
+    assert failure(minutes).startswith(f"{refusal}\n{minutes}: no training split")
+    (minutes / "train.csv").write_text("text,labels\nthree,c\n")
+    assert texts(minutes, label_separator=";") == ["three"]
+    assert refusal in notes(minutes, label_separator=";")
 
 
 def test_a_newer_release_of_a_format_reads_anew(site, minutes):
@@ -184,6 +226,11 @@ BROKEN = {
     "no bundle in the name": (record("x"), "format x: the name 'x' is not bundle/format in lower case"),
     "no function": (record(target="bundle_office.reading"), "target 'bundle_office.reading' is not module:function"),
     "files that are a string": (record(files="*.minutes"), 'files is a string\n    try: files=("*.minutes",)'),
+    "keys that are a string": (record(settings="text"), 'settings is a string\n    try: settings={"text"}'),
+    "keys that there are not": (
+        record(settings=frozenset({"txt"})),
+        "settings has the unknown key 'txt'\n    try: text",
+    ),
     "another contract": (record(api=API + 1), f"office/minutes is written for API {API + 1}; this labelloom has"),
     "one name twice": (f"{record()}, {record()}", "names 'office/minutes' twice"),
     "no record": ("'minutes'", "labelloom_formats returned 'minutes', not a DataFormat"),

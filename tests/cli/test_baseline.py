@@ -81,6 +81,61 @@ def test_data_decision_and_seed_of_a_spec(labelloom_: Callable[..., Result], wor
     assert metrics["documents"]["train"] == 50
 
 
+def test_the_spec_of_a_run_trains_it_again(labelloom_: Callable[..., Result], workplace: Path, tmp_path: Path) -> None:
+    labelloom_("baseline", workplace / "topics", "-o", tmp_path / "first", "--method", "lp", "--seed", "3", *QUICK)
+    saved = tmp_path / "first/topics-lp-svm/3/spec.toml"
+
+    result = labelloom_("baseline", saved, "--output", tmp_path / "again")
+    other = labelloom_("baseline", saved, "--output", tmp_path / "again", "--classifier", "logistic")
+
+    assert result.exit_code == other.exit_code == 0, result.output + other.output
+    again = tmp_path / "again/topics-lp-svm/3"
+    assert (again / "spec.toml").read_text() == saved.read_text()
+    assert (again / "model.safetensors").read_bytes() == saved.with_name("model.safetensors").read_bytes()
+    assert (tmp_path / "again/topics-lp-svm-lp-logistic/3/metrics.json").is_file()
+
+
+def test_another_rule_starts_from_its_own_defaults(
+    labelloom_: Callable[..., Result], workplace: Path, tmp_path: Path
+) -> None:
+    spec = tmp_path / "mine.toml"
+    spec.write_text(
+        f'[data]\nsource = "{workplace / "topics"}"\n'
+        '[decision]\nrule = "per-label"\nmin_support = 5\nat_least_one = true\n'
+    )
+
+    result = labelloom_("baseline", spec, "--output", tmp_path, "--rule", "fitted", *QUICK)
+
+    assert result.exit_code == 0, result.output
+    metrics = json.loads((tmp_path / "mine-br-svm/0/metrics.json").read_text())
+    assert metrics["decision"].startswith("one threshold")
+    assert metrics["decision"].endswith("at least one label a document")
+
+
+def test_one_name_for_several_methods(labelloom_: Callable[..., Result], workplace: Path, tmp_path: Path) -> None:
+    both = ("--method", "br", "--method", "lp", "--set", "name=mine")
+
+    result = labelloom_("baseline", workplace / "topics", "--output", tmp_path, *both, *QUICK)
+
+    assert result.exit_code == 0, result.output
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine-br", "mine-lp"]
+
+
+def test_runs_that_are_there_are_all_told_before_any_is_trained(
+    labelloom_: Callable[..., Result], workplace: Path, tmp_path: Path
+) -> None:
+    for method in ("cc", "lp"):
+        (tmp_path / f"topics-{method}-svm/0").mkdir(parents=True)
+    methods = [word for method in ("br", "cc", "lp") for word in ("--method", method)]
+
+    result = labelloom_("baseline", workplace / "topics", "--output", tmp_path, *methods, *QUICK)
+
+    assert result.exit_code != 0
+    told = [line for line in lines(result.stderr) if "this run is there already" in line]
+    assert [line.partition(":")[0].split("/")[-2] for line in told] == ["topics-cc-svm", "topics-lp-svm"]
+    assert not (tmp_path / "topics-br-svm").exists()
+
+
 def test_what_is_refused(labelloom_: Callable[..., Result], workplace: Path, tmp_path: Path) -> None:
     def refused(*words: object) -> list[str]:
         result = labelloom_("baseline", workplace / "topics", "--output", tmp_path, *words)
@@ -96,5 +151,11 @@ def test_what_is_refused(labelloom_: Callable[..., Result], workplace: Path, tmp
         "baseline.splitter: no word splitter is called 'wrds'; there are words, whitespace, characters, jieba",
         "try: words",
     ]
+    assert "Error: Invalid value for --method: --set baseline.method says another one than 'br'." in refused(
+        "--method", "br", "--method", "cc", "--set", "baseline.method=lp"
+    )
+    assert refused("--rule", "top-k")[0] == (
+        'decision: rule = "top-k" needs k, the number of labels that each document gets: add --set decision.k=5, say'
+    )
     assert refused("--rule", "guess")[0].startswith("decision.rule: must be 'fitted'")
     assert not list(tmp_path.iterdir())

@@ -57,6 +57,18 @@ def test_other_texts_get_the_idf_of_training() -> None:
     assert again.has_sorted_indices
 
 
+def test_terms_are_numbered_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    features, _ = Features.fitted(TEXTS, "words", 1, 1, 100)
+    before = features.of(["cat"]).toarray()
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("made anew")
+
+    monkeypatch.setattr("labelloom.linear.features._vectorizer", refuse)
+
+    np.testing.assert_array_equal(features.of(["cat"]).toarray(), before)
+
+
 def test_no_term_is_common_enough() -> None:
     with pytest.raises(DataError) as told:
         Features.fitted(TEXTS, "words", 1, 9, 100)
@@ -64,5 +76,15 @@ def test_no_term_is_common_enough() -> None:
     assert str(told.value).splitlines() == [
         "baseline.min_count: no word occurs in 9 or more training documents",
         "    try: --set baseline.min_count=1",
+        "    try: look at the texts: labelloom data SOURCE",
+    ]
+
+
+def test_no_text_has_a_word() -> None:
+    with pytest.raises(DataError) as told:
+        Features.fitted(["", " "], "words", 1, 1, 100)
+
+    assert str(told.value).splitlines() == [
+        "train split: no document has a word",
         "    try: look at the texts: labelloom data SOURCE",
     ]

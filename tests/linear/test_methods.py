@@ -122,6 +122,21 @@ def test_probabilities_of_a_powerset_against_a_loop(features: sp.csr_matrix, tru
 
 @pytest.mark.parametrize("family", ["svm", "logistic"])
 @pytest.mark.parametrize("method", METHODS)
+def test_scores_of_a_document_depend_on_no_other(features: sp.csr_matrix, method: str, family: str) -> None:
+    dense = np.zeros((80, 4), dtype=bool)
+    dense[:, 1] = True  # every document, so that no label set is without it
+    dense[:, 2:] = features[:, :2].toarray() > 0.1
+    fitted = METHODS[method].fit(features, LabelSets.from_dense(dense), Setting(family, "none", 1.0, 0), quiet)
+
+    together = fitted.scores(features)
+
+    alone = [fitted.scores(features[row : row + 1]) for row in range(80)]
+    np.testing.assert_allclose(np.concatenate([scores for scores, _ in alone]), together[0], rtol=1e-12)
+    np.testing.assert_array_equal(np.concatenate([own for _, own in alone]), together[1])
+
+
+@pytest.mark.parametrize("family", ["svm", "logistic"])
+@pytest.mark.parametrize("method", METHODS)
 def test_labels_that_all_or_no_documents_carry(features: sp.csr_matrix, method: str, family: str) -> None:
     dense = np.zeros((80, 4), dtype=bool)
     dense[:, 1] = True  # every document
@@ -174,7 +189,7 @@ def test_several_processes_fit_the_same(
 ) -> None:
     alone = fit_bank(features, truth.to_sparse().tocsc(), SVM, quiet)
     monkeypatch.setattr(bank_module, "_ALONE", 0)
-    monkeypatch.setattr(bank_module.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr("joblib.cpu_count", lambda: 2)
 
     shared = fit_bank(features, truth.to_sparse().tocsc(), SVM, quiet)
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,12 +15,15 @@ import pytest
 import labelloom
 import labelloom.evaluation.predictions
 import labelloom.training.progress
-from labelloom.data.corpus import load_corpus
-from labelloom.errors import RunError
+from labelloom.data.corpus import Split, load_corpus
+from labelloom.errors import DataError, RunError, SpecError
 from labelloom.linear import library
+from labelloom.linear.features import Features
 from labelloom.runs.folder import RunFolder
 from labelloom.spec.baseline import BaselineSettings, BaselineSpec
 from labelloom.spec.data import DataSettings
+from labelloom.spec.decision import DecisionSettings
+from labelloom.training import baseline
 from labelloom.training.baseline import train_baseline
 
 from .conftest import Write
@@ -114,6 +119,75 @@ def test_a_run_is_never_overwritten_and_never_half_there(
     ]
 
 
+def test_of_two_processes_that_train_the_same_the_first_is_kept(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec, save = spec_of(write()), baseline.save_linear
+    first: list[str] = []
+
+    def save_while_another_trains(*told: Any) -> None:
+        monkeypatch.setattr(baseline, "save_linear", save)
+        first.append((train_baseline(spec, output=tmp_path / "runs").path / "metrics.json").read_text())
+        save(*told)
+
+    monkeypatch.setattr(baseline, "save_linear", save_while_another_trains)
+    with pytest.raises(RunError, match="this run is there already"):
+        train_baseline(spec, output=tmp_path / "runs")
+
+    assert [path.name for path in (tmp_path / "runs/base").iterdir()] == ["0"]
+    assert (tmp_path / "runs/base/0/metrics.json").read_text() == first[0]
+    assert labelloom.load(tmp_path / "runs/base/0").predict(["dog"])
+
+
+@pytest.mark.parametrize(
+    ("classifier", "decision", "where"),
+    [
+        ("svm", {"rule": "fixed"}, "decision.rule"),
+        ("svm", {"calibration": "temperature"}, "decision.calibration"),
+        ("logistic", {"rule": "top-k", "k": 7}, "decision.k"),
+    ],
+)
+def test_a_decision_that_cannot_be_taken_is_refused_before_anything_is_fitted(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, classifier: str, decision: Any, where: str
+) -> None:
+    monkeypatch.setattr("labelloom.linear.methods.fit_bank", lambda *_: pytest.fail("fitted"))
+    spec = spec_of(write(), classifier=classifier).model_copy(update={"decision": DecisionSettings(**decision)})
+
+    with pytest.raises(SpecError) as told:
+        train_baseline(spec, output=tmp_path / "runs")
+
+    assert [problem.where for problem in told.value.problems] == [where]
+
+
+@pytest.mark.parametrize("decision", [{}, {"rule": "per-label"}, {"rule": "top-k", "k": 1, "calibration": "platt"}])
+def test_validation_without_labels_is_refused_before_anything_is_fitted(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, decision: Any
+) -> None:
+    monkeypatch.setattr("labelloom.linear.methods.fit_bank", lambda *_: pytest.fail("fitted"))
+    source = write()
+    (source / "validation.jsonl").write_text('{"text": "cat", "labels": []}\n{"text": "dog", "labels": []}\n')
+    spec = spec_of(source).model_copy(update={"decision": DecisionSettings(**decision)})
+
+    with pytest.raises(DataError, match="^validation split: none of its 2 documents has a label"):
+        train_baseline(spec, output=tmp_path / "runs")
+
+
+def test_the_words_of_validation_are_counted_once_for_each_length(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: list[str] = []
+    of_split = Features.of_split
+
+    def counting(features: Features, split: Split) -> Any:
+        counted.append(split.name)
+        return of_split(features, split)
+
+    monkeypatch.setattr(Features, "of_split", counting)
+    train_baseline(spec_of(write(), c=(0.1, 1.0, 10.0)), output=tmp_path / "runs")
+
+    assert counted == ["validation", "validation", "test"]  # for the search, then for the scores of the run
+
+
 def test_only_safe_files(write: Write, tmp_path: Path) -> None:
     run = train_baseline(spec_of(write()), output=tmp_path / "runs")
 
@@ -132,10 +206,42 @@ def test_only_safe_files(write: Write, tmp_path: Path) -> None:
 def test_a_damaged_run_is_refused(write: Write, tmp_path: Path) -> None:
     run = train_baseline(spec_of(write()), output=tmp_path / "runs")
     features = run.path / "assets/features.json"
-    features.write_text(json.dumps({"terms": []}))
+    whole = json.loads(features.read_text())
+    for broken in ({"terms": []}, [], {**whole, "terms": 3}):
+        features.write_text(json.dumps(broken))
+        with pytest.raises(RunError, match="the baseline cannot be loaded: (KeyError|TypeError)"):
+            labelloom.load(run.path)
 
-    with pytest.raises(RunError, match="the baseline cannot be loaded: KeyError"):
+
+@pytest.mark.parametrize("method", ["br", "cc", "lp"])
+def test_files_of_different_runs_are_refused(write: Write, tmp_path: Path, method: str) -> None:
+    run = train_baseline(spec_of(write(), method=method), output=tmp_path / "runs")
+    features = run.path / "assets/features.json"
+    whole = json.loads(features.read_text())
+    features.write_text(json.dumps({**whole, "terms": whole["terms"][:-1]}))
+    terms = len(whole["terms"])
+
+    with pytest.raises(RunError) as told:
         labelloom.load(run.path)
+
+    assert str(told.value).splitlines() == [
+        f"{run.path}: the baseline's files do not belong together: features.json has {terms - 1} terms, "
+        f"model.safetensors {terms} of them and weights for {terms}",
+        "    try: train it anew: labelloom baseline",
+    ]
+
+
+def test_a_spec_that_was_damaged_is_told_with_its_file(write: Write, tmp_path: Path) -> None:
+    run = train_baseline(spec_of(write()), output=tmp_path / "runs")
+    spec = run.path / "spec.toml"
+    whole = spec.read_text()
+    for text, message in (
+        (whole.replace("[baseline]", "[baseline]\nmetod = 1"), f"{spec}: baseline.metod: unknown key 'metod'"),
+        (whole.replace("[baseline]", "[baseline"), f"{spec}: not valid TOML: "),
+    ):
+        spec.write_text(text)
+        with pytest.raises(SpecError, match=f"^{re.escape(message)}"):
+            labelloom.load(run.path)
 
 
 def test_labels_texts_without_torch(write: Write, tmp_path: Path) -> None:

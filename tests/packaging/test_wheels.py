@@ -74,7 +74,8 @@ def test_the_core_carries_its_licence_and_its_command(wheels):
     assert core.metadata.get_all("License-File") == ["LICENSE"]
     assert core.read("*/licenses/LICENSE").lstrip().startswith("Apache License")
     assert core.read("*/entry_points.txt").split() == ["[console_scripts]", "labelloom", "=", "labelloom.cli:main"]
-    assert {"sample", "dev"} == set(core.metadata.get_all("Provides-Extra"))
+    extras = {"baseline", "chinese", "dev", "sample", "tensorboard", "wandb"}
+    assert extras == set(core.metadata.get_all("Provides-Extra"))
 
 
 def test_a_bundle_is_one_entry_point(wheels):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,9 +18,10 @@ from labelloom.training import budget as budget_module
 from labelloom.training import loop
 from labelloom.training import train as train_module
 from labelloom.training.budget import Budget, Clock
+from labelloom.training.checkpoints import Checkpoints
 from labelloom.training.processes import make_accelerator
 
-from .small import Killed, Said, events_of, spec_on, two_stages
+from .small import Killed, Said, events_of, spec_on, two_stages, write_corpus
 
 
 class Time:
@@ -34,9 +36,10 @@ class Time:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Time:
-    """Time stands still, but a step takes one second and a validation, in training or at the end, three."""
+    """Time stands still, but a step takes one second, a validation, in training or at the end, three, a checkpoint half
+    a second."""
     time = Time()
-    step, rank = loop.gradients, loop.rank_shared
+    step, rank, save = loop.gradients, loop.rank_shared, Checkpoints.save
 
     def slow_step(*arguments: Any) -> Any:
         time.now += 1
@@ -46,11 +49,16 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Time:
         time.now += 3
         return rank(*arguments)
 
+    def slow_save(*arguments: Any) -> None:
+        time.now += 0.5
+        save(*arguments)
+
     for module in (budget_module, loop, train_module):
         monkeypatch.setattr(module, "time", time)
     monkeypatch.setattr(loop, "gradients", slow_step)
     monkeypatch.setattr(loop, "rank_shared", slow_rank)
     monkeypatch.setattr(train_module, "rank_shared", slow_rank)
+    monkeypatch.setattr(Checkpoints, "save", slow_save)
     return time
 
 
@@ -79,10 +87,10 @@ def test_training_ends_in_time_with_its_schedule_finished(
     rates = Rates(monkeypatch)
     training = {"epochs": 1000, "time_budget": "60s", "warmup": 0.1, "evaluate_every": 10}
     run = labelloom.train(spec_on(corpus, training=training), output=tmp_path, reporter=rates)
-    # 60 = steps + 3 * validations + 6 for the scoring of two splits.
+    # 60 = steps + 3.5 * validations + 0.5 for the checkpoint at the end + 6 for the scoring of two splits.
     assert 50 <= clock.now <= 60
     steps = len(rates.factors)
-    assert 35 <= steps <= 45
+    assert 35 <= steps <= 42
     peak = rates.factors.index(max(rates.factors))
     assert rates.factors[: peak + 1] == sorted(rates.factors[: peak + 1])
     assert rates.factors[peak:] == sorted(rates.factors[peak:], reverse=True)
@@ -111,10 +119,11 @@ def test_stages_share_the_time_by_their_planned_steps(clock: Time, corpus: Path,
     spec["stages"][0]["training"] |= {"steps": 1000, "evaluate_every": 20, "metric": "micro_f1"}
     spec["stages"][1]["training"] |= {"steps": 3000, "evaluate_every": 1000}
     run = labelloom.train(spec, output=tmp_path)
-    # 100 s, less 6 for scoring: a quarter and three quarters of it, each less 3 for the validation at its end.
-    assert run.metrics["steps"]["first"] == pytest.approx(94 / 4 - 3, abs=2)
-    assert run.metrics["steps"]["second"] == pytest.approx(94 * 3 / 4 - 3, abs=3)
-    assert 95 <= clock.now <= 100
+    # 100 s, less 6 for scoring and 0.5 for the model: a quarter and three quarters of it, each less 4 for the
+    # validation at its end and two checkpoints.
+    assert run.metrics["steps"]["first"] == pytest.approx(93.5 / 4 - 4, abs=2)
+    assert run.metrics["steps"]["second"] == pytest.approx(93.5 * 3 / 4 - 4, abs=3)
+    assert 94 <= clock.now <= 100
 
 
 def test_however_little_time_there_is_every_stage_takes_a_step(clock: Time, corpus: Path, tmp_path: Path) -> None:
@@ -159,17 +168,75 @@ def test_what_is_kept_for_validation_and_scoring(monkeypatch: pytest.MonkeyPatch
     time = SimpleNamespace(monotonic=lambda: 20.0)
     monkeypatch.setattr(budget_module, "time", time)
     before = budget(Clock(began=10.0))
-    for _ in range(5):
-        before.stepped(1.2)
-    # A validation: 4 * 1.2 / 3 = 1.6; the scoring: 1.6 * 2 * 10 / 4 = 8; allowed: 100 - 8 - 10 - 1.6 - 1.2 = 79.2.
-    assert before.share(5, 1000) == pytest.approx(10 / 79.2)
-    before.validated(4.0)
-    before.validated(3.0)
-    # The scoring: 4 * 5 = 20; allowed: 100 - 20 - 10 - 4 - 1.2 = 64.8.
-    assert before.share(5, 1000) == pytest.approx(10 / 64.8)
+    before.stepped(60.0)
+    # The first step says how long a step may take, and nothing of a batch: allowed: 100 - 10 - 60 = 30.
+    assert before.share(1, 1000) == pytest.approx(10 / 30)
+    before = budget(Clock(began=10.0))
+    for seconds in (60.0, 1.1, 1.2, 1.3):
+        before.stepped(seconds)
+    # The model in a validation: 4 * 1.2 / 3 = 1.6; in the scoring: 1.6 * 2 * 10 / 4 = 8; allowed: 100 - 8 - 10 - 1.6 -
+    # 1.2 = 79.2.
+    assert before.share(4, 1000) == pytest.approx(10 / 79.2)
+    before.validated(4.0, 1.0)
+    before.validated(2.0, 3.0)
+    before.saved(5.0)
+    before.saved(4.0)
+    # The model: 3; in the scoring: 3 * 2 * 10 / 4 = 15. Besides: 2; a checkpoint: 5; allowed: 100 - (15 + 2 + 5) - 10 -
+    # (3 + 2 + 2 * 5) - 1.2 = 51.8.
+    assert before.share(4, 1000) == pytest.approx(10 / 51.8)
     half = budget(Clock(began=10.0), part=0.5)
+    half.stepped(60.0)
     half.stepped(1.2)
-    assert half.share(1, 1000) == pytest.approx(10 / (0.5 * 82 - 2.8))
+    assert half.share(2, 1000) == pytest.approx(10 / (0.5 * 82 - 2.8))
+
+
+def test_what_does_not_grow_with_the_documents_is_not_taken_to(
+    clock: Time, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One batch of validation and 29 to score at the end: a second of metrics, half a one for a checkpoint and a slow
+    first step are no reason to stop early."""
+    corpus = write_corpus(tmp_path / "corpus", validation=8, test=28 * 8)
+    step, rank, metrics = loop.gradients, loop.rank_shared, loop.metrics_on
+    took: list[float] = []
+
+    def slow_at_first(*arguments: Any) -> Any:
+        clock.now += 0 if took else 10
+        took.append(1)
+        return step(*arguments)
+
+    def ranked(*arguments: Any) -> Any:
+        clock.now -= 2.9  # of the three seconds that the fixture adds
+        return rank(*arguments)
+
+    def measured(*arguments: Any) -> Any:
+        clock.now += 1
+        return metrics(*arguments)
+
+    monkeypatch.setattr(loop, "gradients", slow_at_first)
+    monkeypatch.setattr(loop, "rank_shared", ranked)
+    monkeypatch.setattr(loop, "metrics_on", measured)
+    training = {"epochs": 1000, "time_budget": "60s", "evaluate_every": 5}
+    run = labelloom.train(spec_on(corpus, training=training), output=tmp_path)
+    # 60 - 10 - 2.9 for scoring - 1 - 0.5; every 5 steps 1.6 s.
+    assert run.metrics["steps"]["main"] == pytest.approx(45 / (1 + 1.6 / 5), abs=4)
+
+
+def test_a_checkpoint_knows_the_validation_before_it(clock: Time, corpus: Path, tmp_path: Path) -> None:
+    """Or the resumed run would guess its time anew, and take another step though time is up."""
+
+    class KilledAtCheckpoint(Said):
+        def step(self, loss: float, documents_per_second: float) -> None:
+            if list((tmp_path / "small" / "0" / "checkpoints").glob("*-*/progress.json")):
+                raise Killed
+
+    training = {"epochs": 1000, "time_budget": "60s", "evaluate_every": 5}
+    with pytest.raises(Killed):
+        labelloom.train(spec_on(corpus, training=training), output=tmp_path, reporter=KilledAtCheckpoint())
+    (file,) = (tmp_path / "small" / "0" / "checkpoints").glob("*-*/progress.json")
+    kept = json.loads(file.read_text())["clock"]
+    assert (kept["validations"], kept["ranking"]) == (1, 3.0)
+    # 8 s of 60 - 3 * 2 - 3 - 1, since when it was saved no checkpoint was known.
+    assert kept["share"] == pytest.approx(8 / 50)
 
 
 def test_the_share_never_falls_and_follows_what_is_ahead(monkeypatch: pytest.MonkeyPatch) -> None:

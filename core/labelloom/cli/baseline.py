@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,9 +12,11 @@ import typer
 
 from labelloom.cli.options import Json, Overrides
 from labelloom.cli.output import console, duration, print_json, short, table
+from labelloom.errors import SpecError
 
 if TYPE_CHECKING:
     from labelloom.runs.folder import Run
+    from labelloom.spec.baseline import BaselineSpec
 
 _METHODS = {"br": "binary relevance", "cc": "classifier chain", "lp": "label powerset"}
 _CLASSIFIERS = ("svm", "logistic")
@@ -33,8 +36,11 @@ def train_baselines(
         ),
     ] = None,
     classifier: Annotated[
-        str, typer.Option("--classifier", metavar="|".join(_CLASSIFIERS), help="Linear SVM or logistic regression.")
-    ] = "svm",
+        str | None,
+        typer.Option(
+            "--classifier", metavar="|".join(_CLASSIFIERS), help="Linear SVM or logistic regression; default svm."
+        ),
+    ] = None,
     rule: Annotated[
         str | None, typer.Option("--rule", metavar="RULE", help="decision.rule; default fitted, one threshold.")
     ] = None,
@@ -49,21 +55,20 @@ def train_baselines(
 
     Tf-idf of words, a linear classifier of two classes, and a way to many labels: BR, CC and LP of the papers' tables.
     Splits, decision rules and metrics are those of every run. Longest word sequences, class weights and C are chosen
-    on validation: --set 'baseline.c=[1]' tries one value only. Of a spec, [data], [decision] and seed are taken.
+    on validation: --set 'baseline.c=[1]' tries one value only. Of a spec, [data], [baseline], [decision] and seed are
+    taken.
 
     A run is saved in DIR/<name>/<seed>; evaluate and predict work on it as on any other.
     """
-    chosen = list(dict.fromkeys(methods or ["br"]))
+    chosen = list(dict.fromkeys(methods or ()))
     for name, value, known in (
         *(("--method", method, _METHODS) for method in chosen),
-        *(("--classifier", classifier, _CLASSIFIERS),),
+        *(("--classifier", value, _CLASSIFIERS) for value in (classifier,) if value is not None),
     ):
         if value not in known:
             raise typer.BadParameter(f"{value!r} is not one of {', '.join(known)}.", param_hint=name)
 
-    from labelloom.bundles import Catalogue
-    from labelloom.spec import read_baseline
-    from labelloom.training.baseline import train_baseline
+    from labelloom.training.baseline import baseline_folder, refuse_existing, train_baseline
     from labelloom.training.progress import Shown
 
     settings: dict[str, Any] = {}
@@ -71,19 +76,17 @@ def train_baselines(
         settings["decision"] = {"rule": rule}
     if seed is not None:
         settings["seed"] = seed
-    shipped = Catalogue().specs()
-    specs = [
-        read_baseline(
-            source, {**settings, "baseline": {"method": method, "classifier": classifier}}, overrides or (), shipped
-        )
-        for method in chosen
-    ]
+    specs = [_read(source, settings, method, classifier, overrides or ()) for method in chosen or (None,)]
+    if len({spec.name for spec in specs}) < len(specs):  # --set name
+        specs = [spec.model_copy(update={"name": f"{spec.name}-{spec.baseline.method}"}) for spec in specs]
+    # Before any is trained: the last may be hours away.
+    refuse_existing(baseline_folder(spec, output) for spec in specs)
     runs: list[Run] = []
     try:
         with Shown() as shown:
-            for method, spec in zip(chosen, specs, strict=True):
+            for spec in specs:
                 if len(specs) > 1:
-                    shown.say(_METHODS[method])
+                    shown.say(_METHODS[spec.baseline.method])
                 run = train_baseline(spec, output=output, reporter=shown)
                 runs.append(run)
                 if as_json:
@@ -91,15 +94,32 @@ def train_baselines(
     finally:
         # What is finished is worth seeing when a later one fails, too.
         if runs and not as_json:
-            _print(runs, chosen)
+            _print(runs, [spec.baseline.method.upper() for spec in specs])
 
 
-def _one_of(value: str, known: Iterable[str], option: str) -> None:
-    if value not in known:
-        raise typer.BadParameter(f"{value!r} is not one of {', '.join(known)}.", param_hint=option)
+def _read(
+    source: str, settings: dict[str, Any], method: str | None, classifier: str | None, overrides: Sequence[str]
+) -> BaselineSpec:
+    from labelloom.bundles import Catalogue
+    from labelloom.spec import read_baseline
+
+    asked = {key: value for key, value in (("method", method), ("classifier", classifier)) if value is not None}
+    try:
+        spec = read_baseline(source, {**settings, "baseline": asked}, overrides, Catalogue().specs())
+    except SpecError as error:
+        # There is no --k here.
+        told = [
+            replace(problem, message=problem.message.replace("write k = 5", "add --set decision.k=5"))
+            for problem in error.problems
+        ]
+        raise SpecError.from_problems(told) from error
+    for key, value in asked.items():
+        if getattr(spec.baseline, key) != value:
+            raise typer.BadParameter(f"--set baseline.{key} says another one than {value!r}.", param_hint=f"--{key}")
+    return spec
 
 
-def _print(runs: list[Run], methods: list[str]) -> None:
+def _print(runs: list[Run], titles: list[str]) -> None:
     from labelloom.cli.scores import run_columns, score_table
 
     out = console()
@@ -107,7 +127,7 @@ def _print(runs: list[Run], methods: list[str]) -> None:
     if len(runs) == 1:
         out.print(score_table(run_columns(runs[0].metrics)))
     else:
-        out.print(score_table({method.upper(): run.scores for method, run in zip(methods, runs, strict=False)}))
+        out.print(score_table({title: run.scores for title, run in zip(titles, runs, strict=False)}))
         out.print(f"\nscores on {'test' if 'test' in runs[0].metrics else 'validation'}")
     out.print()
     facts = table("", "")

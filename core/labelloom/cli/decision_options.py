@@ -68,14 +68,13 @@ def asked_settings(own: Mapping[str, Any], options: Mapping[str, Any]) -> Decisi
     """
     from pydantic import ValidationError
 
-    from labelloom.spec.decision import DecisionSettings
+    from labelloom.spec.decision import DecisionSettings, under_rule
     from labelloom.spec.problems import problems_of
 
     given = {key: value for key, value in options.items() if value is not None}
     if not given:
         return None
-    another = "rule" in given and given["rule"] != own["rule"]
-    kept = {key: own[key] for key in (("calibration", "at_least_one") if another else own)}
+    kept = under_rule(given.get("rule", own["rule"]), own)
     try:
         return DecisionSettings.model_validate({**kept, **given})
     except ValidationError as error:

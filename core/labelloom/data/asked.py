@@ -8,8 +8,9 @@ from pathlib import Path
 
 from labelloom.bundles import Catalogue, load_target
 from labelloom.data.cache import digest_of
+from labelloom.data.folders import Files, split_named_files
 from labelloom.data.records import Source
-from labelloom.errors import BundleError, DataError
+from labelloom.errors import BundleError, DataError, LabelloomError, Problem
 from labelloom.formats import DataFormat
 from labelloom.spec.data import DataSettings
 
@@ -36,17 +37,20 @@ def named_source(path: Path, settings: DataSettings, catalogue: Catalogue) -> So
     return source
 
 
-def recognised_source(path: Path, settings: DataSettings, catalogue: Catalogue) -> tuple[Source | None, list[str]]:
-    """The source of the one format that knows `path`, and what went wrong with others that were asked.
+def recognised_source(path: Path, settings: DataSettings, catalogue: Catalogue) -> tuple[Source | None, list[Problem]]:
+    """The source of the one format that knows `path`, and what others say that were asked and do not read it.
 
     A format is asked if the names of the files tell it and the spec names no field or column that it would ignore. A
-    broken bundle is no reason not to read: what it might have known is said. Raises DataError when two formats know it.
+    format that refuses and a broken bundle are no reason not to read, since what is there may only resemble what they
+    know. Raises DataError when two formats know it, or one and files that are a split by their names.
     """
     names = [other.name for other in path.iterdir()] if path.is_dir() else [path.name]
     found: list[tuple[DataFormat, Source]] = []
     states = catalogue.states()
-    failed = [
-        f"the bundle {state.bundle.name} is broken, so its formats were not asked" for state in states if state.error
+    refused = [
+        Problem("", f"the bundle {state.bundle.name} is broken, so its formats were not asked")
+        for state in states
+        if state.error
     ]
     for record in (record for state in states for record in state.formats):
         if not record.told_by(names) or _ignored(record, settings):
@@ -54,7 +58,11 @@ def recognised_source(path: Path, settings: DataSettings, catalogue: Catalogue) 
         try:
             source = _ask(record, path, settings, catalogue)
         except BundleError as error:
-            failed.append(f"the format {record.name} was not asked: {error.problems[0].message}")
+            problem = error.problems[0]
+            refused.append(Problem("", f"the {problem.where} is broken: {problem.message}", problem.suggestions))
+            continue
+        except DataError as error:
+            refused += error.problems
             continue
         if source is not None:
             found.append((record, source))
@@ -65,19 +73,45 @@ def recognised_source(path: Path, settings: DataSettings, catalogue: Catalogue) 
             where=str(path),
             suggestions=[f'format = "{record.name}" under [data] in the spec' for record, _ in found],
         )
-    return (found[0][1] if found else None), failed
+    if not found:
+        return None, refused
+    ((record, source),) = found
+    left = _left(source, path, settings)
+    if left:
+        raise DataError(
+            f"may be {record.name}, which does not use {_some(other.name for other, _ in left)}; the spec must say "
+            "which",
+            where=str(path),
+            suggestions=[
+                f'format = "{name}" under [data] in the spec'
+                for name in dict.fromkeys([record.name, *(form.name for _, form in left)])
+            ],
+        )
+    return source, refused
+
+
+def _left(source: Source, path: Path, settings: DataSettings) -> Files:
+    """The files that are a split by their names and that the source of a format leaves."""
+    read = {Path(part.place).resolve() for split in source.splits for part in split.parts}
+    return [(other, form) for other, form in split_named_files(path, settings) if other.resolve() not in read]
 
 
 def _ask(record: DataFormat, path: Path, settings: DataSettings, catalogue: Catalogue) -> Source | None:
     """What the format's function answers. Its fingerprint then says by what it was read, and in which version."""
-    where = f"format {record.name}"
+    origin = next(bundle.origin for bundle in catalogue.bundles if bundle.name == record.bundle)
+    where = f"format {record.name} ({origin})"
     read = load_target(record.target, where)
-    source = read(path, settings)
+    try:
+        source = read(path, settings)
+    except LabelloomError:
+        raise
+    # A format is other people's code: whatever it raises must not end the reading of what is none of its own.
+    except Exception as error:
+        raise BundleError(f"{record.target} raised {type(error).__name__}: {error}", where=where) from error
     if source is None:
         return None
     if not isinstance(source, Source):
         raise BundleError(f"{record.target} answered {source!r}, not a Source or None", where=where)
-    origin = next(bundle.origin for bundle in catalogue.bundles if bundle.name == record.bundle)
     fingerprint = digest_of(record.name, origin, source.fingerprint)
     return replace(source, fingerprint=fingerprint, format=record.name)
 

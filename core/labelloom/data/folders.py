@@ -8,7 +8,7 @@ from glob import glob
 from pathlib import Path
 
 from labelloom.data.forms import Form, form_of, form_source, stem_of
-from labelloom.data.label_files import LABELS_FILE, label_path
+from labelloom.data.label_files import label_files_in
 from labelloom.data.records import SPLIT_NAMES, Source
 from labelloom.errors import DataError
 from labelloom.formats import FORMS
@@ -42,8 +42,9 @@ def folder_source(folder: Path, settings: DataSettings) -> Source:
         return form_source(name, _named_files(folder, settings), settings, folder)
     claims: dict[str, dict[str, Files]] = {}
     unused = []
+    labels = label_files_in(folder, settings)
     for path in sorted(folder.iterdir()):
-        if path in (folder / LABELS_FILE, label_path(settings, folder)):
+        if path.resolve() in labels:
             continue
         form = form_of(path, settings.format) if path.is_file() and _told(path, settings) else None
         stem = path.name if path.is_dir() else stem_of(path)
@@ -61,6 +62,13 @@ def folder_source(folder: Path, settings: DataSettings) -> Source:
         raise _no_training_split(folder, [name for found in claims.values() for name in found] + unused, settings)
     notes = [f"files in {folder.name} that are no split and are not used: {_listed(unused)}"] if unused else []
     return form_source(name, splits, settings, folder, notes)
+
+
+def split_named_files(folder: Path, settings: DataSettings) -> Files:
+    """The files of a folder that are a split by their names, numbered ones too; none of a path that is no folder."""
+    paths = sorted(folder.iterdir()) if folder.is_dir() else []
+    files = [(path, form) for path in paths if path.is_file() and (form := form_of(path, settings.format))]
+    return [(path, form) for path, form in files if _split_called(_SHARD.sub(r"\g<stem>", stem_of(path)))]
 
 
 def _told(path: Path, settings: DataSettings) -> bool:

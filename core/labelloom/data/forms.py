@@ -12,6 +12,7 @@ from labelloom.data.delimited import csv_columns, read_csv, read_tsv, tsv_column
 from labelloom.data.fields import label_fields
 from labelloom.data.jsonl import json_fields, json_items, jsonl_items, read_json, read_jsonl
 from labelloom.data.label_files import LABELS_FILE, read_label_file
+from labelloom.data.lines import unpacked_name
 from labelloom.data.parquet import parquet_columns, read_parquet
 from labelloom.data.records import Record, Source, SourcePart, SourceSplit
 from labelloom.errors import DataError, Problem
@@ -50,7 +51,7 @@ def form_of(path: Path, named: str | None) -> Form | None:
 
 def stem_of(path: Path) -> str:
     """The file's name without what tells its form."""
-    return path.name.removesuffix(".gz").rpartition(".")[0] or path.name
+    return unpacked_name(path).rpartition(".")[0] or path.name
 
 
 def form_source(

@@ -8,7 +8,7 @@ from json.decoder import WHITESPACE  # type: ignore[attr-defined]
 from pathlib import Path
 
 from labelloom.data.fields import record_from_fields
-from labelloom.data.lines import read_lines
+from labelloom.data.lines import read_lines, unpacked_name
 from labelloom.data.records import Record, kind_of
 from labelloom.errors import Problem
 from labelloom.spec.data import DataSettings
@@ -59,7 +59,7 @@ def _item(text: str, line: int, path: Path) -> Item | Problem:
         fields = json.loads(text)
     except json.JSONDecodeError as error:
         if line == 1 and text.lstrip().startswith("["):
-            name = path.name.removesuffix(".gz").rpartition(".")[0] or "new"
+            name = unpacked_name(path).rpartition(".")[0] or "new"
             remedies = (f"jq -c '.[]' {path} > new.jsonl", f"call it {name}.json, if it is one list of objects")
             return Problem(where, _LIST, remedies)
         return Problem(where, f"broken JSON at column {error.colno}: {error.msg}", (f"one object a line: {_EXAMPLE}",))
@@ -115,6 +115,10 @@ def _listed(text: str, path: Path) -> Iterator[Item | Problem]:
             ended = "the list does not end" if at == len(text) else "a comma is missing after this object"
             yield _broken(f"{path}:{number}", ended)
             return
+    after = _after_spaces(text, at + 1)
+    if after < len(text):
+        line = text.count("\n", 0, after) + 1
+        yield _broken(f"{path}:{line}", f"{text[after : after + 40]!r} follows the end of the list")
 
 
 def _broken(where: str, message: str) -> Problem:

@@ -36,6 +36,12 @@ def label_path(settings: DataSettings, folder: Path) -> Path | None:
     return Path(name).expanduser() if name.startswith(("./", "../", "~/")) else folder / name
 
 
+def label_files_in(folder: Path, settings: DataSettings) -> set[Path]:
+    """The files that name labels, `labels.json` in the folder and `data.label_file`, as absolute paths without links."""
+    named = label_path(settings, folder)
+    return {(folder / LABELS_FILE).resolve(), *([named.resolve()] if named else [])}
+
+
 def named_label_file(settings: DataSettings, folder: Path) -> LabelFile | None:
     """What the file that `data.label_file` names says; None if it names none. Raises DataError."""
     path = label_path(settings, folder)

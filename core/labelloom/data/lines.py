@@ -49,13 +49,18 @@ def read_lines(path: Path) -> Iterator[Line | Problem]:
         yield Problem(str(path), f"cannot be read: {error.strerror or error}")
 
 
-def read_text(path: Path) -> str:
-    """The whole text of a file. Raises DataError with what `read_lines` finds wrong."""
+def all_lines(path: Path) -> list[str]:
+    """All lines of a file with their ends. Raises DataError with everything that `read_lines` finds wrong."""
     lines = list(read_lines(path))
     problems = [line for line in lines if isinstance(line, Problem)]
     if problems:
         raise DataError.from_problems(problems)
-    return "".join(line.text for line in lines if isinstance(line, Line))
+    return [line.text for line in lines if isinstance(line, Line)]
+
+
+def read_text(path: Path) -> str:
+    """The whole text of a file. Raises DataError as `all_lines` does."""
+    return "".join(all_lines(path))
 
 
 def first_line(path: Path) -> str:
@@ -66,10 +71,16 @@ def first_line(path: Path) -> str:
 
 def opened(path: Path) -> BinaryIO:
     """The bytes of a file, unpacked if its name ends with .gz."""
-    return cast(BinaryIO, gzip.open(path, "rb")) if path.name.endswith(".gz") else path.open("rb")
+    packed = unpacked_name(path) != path.name
+    return cast(BinaryIO, gzip.open(path, "rb")) if packed else path.open("rb")
+
+
+def unpacked_name(path: Path) -> str:
+    """The name of a file without .gz, in small or capital letters."""
+    return path.name[:-3] if path.name.lower().endswith(".gz") else path.name
 
 
 def convert(path: Path, encoding: str = "<its encoding>") -> str:
     """What to do about a file that is not UTF-8."""
-    name = path.name.removesuffix(".gz")
+    name = unpacked_name(path)
     return f"convert it: iconv -f {encoding} -t UTF-8 {name} > new{Path(name).suffix}"

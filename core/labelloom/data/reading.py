@@ -122,7 +122,8 @@ def documents(count: int) -> str:
 def read_source(source: Source, folder: Path, limit: int | None) -> tuple[list[ReadSplit], LabelNumbers]:
     """Reads all splits and writes ids and texts to `folder`.
 
-    Raises DataError with every fatal problem: the first `SHOWN` of each split and a count of the rest.
+    Raises DataError with every fatal problem: the first `SHOWN` of each split and a count of the rest, after what other
+    formats said that refused the source.
     """
     labels = LabelNumbers(source)
     splits: list[ReadSplit] = []
@@ -132,7 +133,7 @@ def read_source(source: Source, folder: Path, limit: int | None) -> tuple[list[R
         splits.append(_read_split(split, labels, folder, limit, found))
         problems += found.all()
     if problems:
-        raise DataError.from_problems(problems)
+        raise DataError.from_problems([*source.refused, *problems])
     return splits, labels
 
 

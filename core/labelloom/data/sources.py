@@ -43,20 +43,25 @@ def _source_in(path: Path, settings: DataSettings) -> Source:
     """The source in a file or folder: in the format that the spec names, in one that knows it, or with named fields."""
     if settings.format and settings.format not in FORMS:
         return named_source(path, settings, Catalogue())
-    source, failed = None, list[str]()
-    if settings.format is None and settings.files is None:
-        source, failed = recognised_source(path, settings, Catalogue())
+    if settings.format or settings.files:
+        return _named_fields_source(path, settings)
+    source, refused = recognised_source(path, settings, Catalogue())
     try:
-        source = source or (folder_source(path, settings) if path.is_dir() else file_source(path, settings))
+        source = source or _named_fields_source(path, settings)
     except DataError as error:
-        raise DataError.from_problems(
-            [replace(problem, suggestions=(*problem.suggestions, *failed)) for problem in error.problems]
-        ) from error
+        raise DataError.from_problems([*refused, *error.problems]) from error
+    said = [str(replace(problem, suggestions=())) for problem in refused]
+    return replace(source, notes=(*said, *source.notes), refused=tuple(refused))
+
+
+def _named_fields_source(path: Path, settings: DataSettings) -> Source:
+    """The source of tables or JSON in a file or folder."""
+    source = folder_source(path, settings) if path.is_dir() else file_source(path, settings)
     if source is None:
         raise DataError(
             f"this kind of file is not read; expected {', '.join(f'.{form}' for form in FORMS)}",
             where=str(path),
-            suggestions=['format = "csv" under [data] in the spec, if its name does not tell', *failed],
+            suggestions=['format = "csv" under [data] in the spec, if its name does not tell'],
         )
     return source
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -64,7 +63,7 @@ def fit_bank(
     was stopped before it converged.
     """
     count = truth.shape[1]
-    jobs = 1 if own is not None or features.nnz * count <= _ALONE else os.cpu_count() or 1
+    jobs = 1 if own is not None or features.nnz * count <= _ALONE else _joblib().cpu_count()
     # Not mapped into memory: each part takes the features along, and there are few parts.
     parallel = _joblib().Parallel(n_jobs=jobs, max_nbytes=None)
     fitted: list[_Fitted] = []

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
+from labelloom.data.corpus import Split
 from labelloom.data.splitters import word_splitter
 from labelloom.errors import DataError
 from labelloom.linear.library import sklearn
+
+_TEXTS_AT_ONCE = 2_000
 
 
 @dataclass(frozen=True)
@@ -39,18 +43,30 @@ class Features:
         try:
             matrix = _sorted(vectorizer.fit_transform(texts))
         except ValueError as error:  # "empty vocabulary", "no terms remain", "max_df corresponds to < documents"
+            look = "look at the texts: labelloom data SOURCE"
+            if min_count == 1:
+                raise DataError("no document has a word", where="train split", suggestions=[look]) from error
             raise DataError(
                 f"no word occurs in {min_count} or more training documents",
                 where="baseline.min_count",
-                suggestions=["--set baseline.min_count=1", "look at the texts: labelloom data SOURCE"],
+                suggestions=["--set baseline.min_count=1", look],
             ) from error
         return cls(splitter, ngrams, tuple(vectorizer.get_feature_names_out().tolist()), vectorizer.idf_), matrix
 
     def of(self, texts: Sequence[str]) -> sp.csr_matrix:
         """The matrix (N, F) float64 of texts; words that training did not have are left out."""
+        return _sorted(self._fitted_vectorizer.transform(texts))
+
+    def of_split(self, split: Split) -> sp.csr_matrix:
+        """The same for the documents of a split."""
+        return sp.vstack([self.of(texts) for texts in split.texts.batches(_TEXTS_AT_ONCE)], format="csr")
+
+    @cached_property
+    def _fitted_vectorizer(self) -> Any:
+        # Kept: numbering hundreds of thousands of terms takes longer than a text.
         vectorizer = _vectorizer(self.splitter, self.ngrams, vocabulary=self.terms)
         vectorizer.idf_ = self.idf
-        return _sorted(vectorizer.transform(texts))
+        return vectorizer
 
 
 def _vectorizer(splitter: str, ngrams: int, **options: Any) -> Any:

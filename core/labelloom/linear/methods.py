@@ -78,14 +78,12 @@ class Chain:
         order = np.random.default_rng(setting.seed).permutation(truth.label_count)
         place = np.empty_like(order)
         place[order] = np.arange(len(order))
-        targets = truth.to_sparse()
-        columns = np.repeat(np.arange(len(truth)), truth.counts)
+        targets, rows = truth.to_sparse(), truth.rows
 
         def own(label: int) -> sp.csr_matrix:
             before = place[truth.values] < place[label]
-            labels = sp.csr_matrix(
-                (np.ones(before.sum()), (columns[before], truth.values[before])), shape=targets.shape
-            )
+            entries = (np.ones(before.sum()), (rows[before], truth.values[before]))
+            labels = sp.csr_matrix(entries, shape=targets.shape)
             joined = sp.hstack([features, labels], format="csr")
             joined.sort_indices()
             return joined
@@ -167,11 +165,11 @@ METHODS: dict[str, type[Any]] = {"br": Relevance, "cc": Chain, "lp": Powerset}
 def _set_margins(margins: np.ndarray, sets: LabelSets, own: np.ndarray) -> np.ndarray:
     """(N, L): the best margin (N, S) of a set with the label less the best of one without; `own` (N, L) is in the best.
 
-    Minus infinity for a label in no set; a label in every set is judged against a margin of one below the lowest.
+    Minus infinity for a label in no set; a label in every set is judged against one below the document's lowest margin.
     """
     with_label = np.full(own.shape, -np.inf)
     without = np.repeat(margins.max(axis=1)[:, None], own.shape[1], axis=1)
-    lowest = margins[np.isfinite(margins)].min() - 1
+    lowest = margins.min(axis=1) - 1  # of the document alone: its scores depend on no other one
     for label in range(sets.label_count):
         holding = sets.documents_of(label)
         if len(holding):
@@ -179,7 +177,7 @@ def _set_margins(margins: np.ndarray, sets: LabelSets, own: np.ndarray) -> np.nd
         rows = np.flatnonzero(own[:, label])
         if len(rows):  # elsewhere the best set of all is one without the label
             others = np.delete(margins[rows], holding, axis=1)
-            without[rows, label] = others.max(axis=1, initial=lowest)
+            without[rows, label] = np.maximum(others.max(axis=1, initial=-np.inf), lowest[rows])
     return with_label - without
 
 

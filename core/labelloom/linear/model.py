@@ -18,12 +18,11 @@ from labelloom.errors import RunError
 from labelloom.evaluation.depth import depth_for
 from labelloom.evaluation.ranking import Ranking
 from labelloom.linear.features import Features
-from labelloom.linear.methods import METHODS, Fitted
+from labelloom.linear.methods import METHODS, Chain, Fitted
 from labelloom.spec.baseline import BaselineSettings
 
 FEATURES_FILE = "features.json"
 _SCORES_AT_ONCE = 20_000_000
-_TEXTS_AT_ONCE = 2_000
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ class LinearModel:
     @property
     def probabilities(self) -> bool:
         """Whether its scores are probabilities: those of logistic regression are."""
-        return self.settings.classifier == "logistic"
+        return self.settings.probabilities
 
     def rank_texts(self, texts: Sequence[str], batch_size: int) -> Ranking:
         """The ranking of the labels for each text; `batch_size`, which a network needs, changes nothing here."""
@@ -46,11 +45,7 @@ class LinearModel:
 
     def rank_split(self, split: Split, batch_size: int) -> Ranking:
         """The same for the documents of a split."""
-        return rank(self.method, self.matrix(split), self.label_count)[0]
-
-    def matrix(self, split: Split) -> sp.csr_matrix:
-        """(N, F) float64: the features of a split."""
-        return sp.vstack([self.features.of(texts) for texts in split.texts.batches(_TEXTS_AT_ONCE)], format="csr")
+        return rank(self.method, self.features.of_split(split), self.label_count)[0]
 
 
 def rank(method: Fitted, features: sp.csr_matrix, label_count: int) -> tuple[Ranking, LabelSets]:
@@ -82,12 +77,20 @@ def save_linear(model: LinearModel, weights: Path, assets: Path) -> None:
 
 
 def load_linear(settings: BaselineSettings, weights: Path, assets: Path, label_count: int) -> LinearModel:
-    """What `save_linear` wrote. Raises RunError when a file is missing or holds something else."""
+    """What `save_linear` wrote. Raises RunError when a file is missing, holds something else or fits no other."""
     try:
         arrays = load_file(weights)
         about = json.loads((assets / FEATURES_FILE).read_text(encoding="utf-8"))
         features = Features(about["splitter"], about["ngrams"], tuple(about["terms"]), arrays.pop("idf"))
         method = METHODS[settings.method].from_arrays(arrays, settings.classifier)
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise RunError(f"the baseline cannot be loaded: {error!r}", where=str(weights.parent)) from error
+    columns = method.bank.weights.shape[1] - (label_count if isinstance(method, Chain) else 0)
+    if not len(features.terms) == len(features.idf) == columns:
+        raise RunError(
+            f"the baseline's files do not belong together: {FEATURES_FILE} has {len(features.terms):,} terms, "
+            f"{weights.name} {len(features.idf):,} of them and weights for {columns:,}",
+            where=str(weights.parent),
+            suggestions=["train it anew: labelloom baseline"],
+        )
     return LinearModel(features, method, settings, label_count)

@@ -6,10 +6,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import scipy.sparse as sp
 
 from labelloom.data.corpus import Corpus
+from labelloom.errors import SpecError
 from labelloom.evaluation.decision import fit_decision
+from labelloom.evaluation.depth import top_k_problems
 from labelloom.evaluation.metrics import find_metric
 from labelloom.evaluation.outcome import Outcome
 from labelloom.evaluation.ranking import Ranking
@@ -52,14 +55,28 @@ def search(
 ) -> Candidate:
     """The model that does best on validation under `decision`, by `settings.metric`.
 
-    The longest sequences of words are chosen first, then the class weights, then C: each with the first values of those
-    that are not chosen yet. Of equals the first is kept. Nothing looks at the test split.
+    The longest sequences of words are chosen first, then the class weights, then C: each with the first value of those
+    that are not chosen yet, of C the middle one. Of equals the first is kept. Nothing looks at the test split. What
+    `decision` asks for in vain is refused before anything is fitted; raises as `fit_decision` does.
     """
+    _refuse_undecidable(settings, decision, corpus)
     fitting = _Fitting(settings, decision, corpus, seed, say)
     best = fitting.candidate(Choice(settings.ngrams[0], settings.class_weights[0], _middle(settings.penalties)))
     best = fitting.best(best, [replace(best.choice, ngrams=ngrams) for ngrams in settings.ngrams])
     best = fitting.best(best, [replace(best.choice, class_weight=weight) for weight in settings.class_weights])
     return fitting.best(best, [replace(best.choice, c=c) for c in settings.penalties])
+
+
+def _refuse_undecidable(settings: BaselineSettings, decision: DecisionSettings, corpus: Corpus) -> None:
+    validation, labels = corpus.validation, len(corpus.labels)
+    if decision.rule == "top-k" and decision.k is not None:
+        most = max(len(split) for split in (validation, corpus.test) if split is not None)
+        if problems := list(top_k_problems(decision.k, "decision.k", most, labels)):
+            raise SpecError.from_problems(problems)
+    # Fitted to a ranking that tells nothing: what is refused then does not depend on scores.
+    one = (len(validation), 1)
+    blank = Ranking(np.zeros(one, dtype=np.int64), np.full(one, 0.5, dtype=np.float32), labels)
+    fit_decision(decision, blank, validation.label_sets, probabilities=settings.probabilities)
 
 
 def _middle(values: tuple[float, ...]) -> float:
@@ -82,7 +99,7 @@ class _Fitting:
         self.corpus = corpus
         self.seed = seed
         self.say = say
-        self._features: dict[int, tuple[Features, sp.csr_matrix]] = {}
+        self._features: dict[int, tuple[Features, sp.csr_matrix, sp.csr_matrix]] = {}
 
     def best(self, so_far: Candidate, choices: Sequence[Choice]) -> Candidate:
         """The best of `so_far` and what `choices` give; of equals the first."""
@@ -95,12 +112,12 @@ class _Fitting:
         train, validation = self.corpus.train, self.corpus.validation
         if choice.ngrams not in self._features:
             # One length at a time: features of large corpora fill the memory.
-            self._features = {
-                choice.ngrams: Features.fitted(
-                    train.texts, settings.splitter, choice.ngrams, settings.min_count, settings.max_features
-                )
-            }
-        features, matrix = self._features[choice.ngrams]
+            self._features.clear()
+            fitted = Features.fitted(
+                train.texts, settings.splitter, choice.ngrams, settings.min_count, settings.max_features
+            )
+            self._features[choice.ngrams] = (*fitted, fitted[0].of_split(validation))
+        features, on_train, on_validation = self._features[choice.ngrams]
         setting = Setting(settings.classifier, choice.class_weight, choice.c, self.seed, settings.prune)
 
         began = time.monotonic()
@@ -111,12 +128,12 @@ class _Fitting:
                 began = time.monotonic()
                 self.say(f"{choice}: {ready:,} of {count:,} classifiers")
 
-        method = METHODS[settings.method].fit(matrix, train.label_sets, setting, told)
+        method = METHODS[settings.method].fit(on_train, train.label_sets, setting, told)
         model = LinearModel(features, method, settings, labels)
-        ranking, _ = rank(method, model.matrix(validation), labels)
+        ranking, _ = rank(method, on_validation, labels)
         truth = validation.label_sets
-        fitted = fit_decision(self.decision, ranking, truth, probabilities=model.probabilities)
-        outcome = Outcome(truth, fitted.decide(ranking), ranking)
+        fitted_decision = fit_decision(self.decision, ranking, truth, probabilities=model.probabilities)
+        outcome = Outcome(truth, fitted_decision.decide(ranking), ranking)
         metric = find_metric(settings.metric, where="baseline.metric")
         value = metric.compute(outcome)
         self.say(f"{choice}: {metric.name} {value:.4f} on validation")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from labelloom.data.labels import LabelSpace
 from labelloom.errors import RunError
 from labelloom.evaluation.decision import Decision
 from labelloom.spec.baseline import BaselineSpec
+from labelloom.spec.read import saved_baseline
 
 
 @dataclass(frozen=True)
@@ -78,10 +78,9 @@ class RunFolder:
         return self.metrics.is_file()
 
     def read_baseline(self) -> BaselineSpec | None:
-        """What a run of `labelloom baseline` was made from; None for a run of a model of parts."""
+        """What a run of `labelloom baseline` was made from; None for a run of a model of parts. Raises SpecError."""
         self.require(self.spec)
-        raw = tomllib.loads(self.spec.read_text(encoding="utf-8"))
-        return BaselineSpec.model_validate(raw) if "baseline" in raw else None
+        return saved_baseline(self.spec)
 
     def read_labels(self) -> LabelSpace:
         """The label space. Raises RunError when the folder is no run."""

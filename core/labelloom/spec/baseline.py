@@ -44,6 +44,11 @@ class BaselineSettings(BaseModel):
     )
 
     @property
+    def probabilities(self) -> bool:
+        """Whether its scores are probabilities: those of logistic regression are."""
+        return self.classifier == "logistic"
+
+    @property
     def penalties(self) -> tuple[float, ...]:
         """The values of C to try."""
         return self.c or PENALTIES[self.classifier]

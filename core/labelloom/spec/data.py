@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from labelloom.formats import FORMS
+from labelloom.formats import FIELDS, FORMS
 
 HUB_PREFIX = "hf:"
 
@@ -111,9 +111,8 @@ class DataSettings(BaseModel):
     @property
     def about_fields(self) -> dict[str, Any]:
         """The settings about named fields and columns that are not the defaults."""
-        names = ("text", "labels", "label_separator", "label_names", "label_descriptions", "id", "delimiter", "quotes")
         fields = type(self).model_fields
-        return {name: getattr(self, name) for name in names if getattr(self, name) != fields[name].default}
+        return {name: getattr(self, name) for name in FIELDS if getattr(self, name) != fields[name].default}
 
     @model_validator(mode="after")
     def _only_the_hub_has_revisions(self) -> DataSettings:

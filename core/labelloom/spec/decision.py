@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -21,6 +22,15 @@ _BELONGS: dict[str, tuple[RuleName, ...]] = {
 
 _WRITTEN_OUT: dict[str, Any] = {"metric": "micro_f1"}
 """Values that resolved specs name with every rule although no rule asked for them."""
+
+
+_ANY_RULE = ("calibration", "at_least_one")
+
+
+def under_rule(rule: str, own: Mapping[str, Any]) -> dict[str, Any]:
+    """What still holds of the settings `own` where `rule` is asked for: another rule starts from its own defaults."""
+    another = rule != own.get("rule", "fitted")
+    return {key: value for key, value in own.items() if not another or key in _ANY_RULE}
 
 
 class DecisionSettings(BaseModel):

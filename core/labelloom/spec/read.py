@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
+from copy import deepcopy
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from pydantic import ValidationError
 from labelloom.errors import SpecError
 from labelloom.spec.baseline import BaselineSpec
 from labelloom.spec.data import DataSettings
+from labelloom.spec.decision import under_rule
 from labelloom.spec.merging import absolute, merge
 from labelloom.spec.models import Spec
 from labelloom.spec.overrides import set_key
@@ -90,19 +93,46 @@ def read_baseline(
     overrides: Iterable[str] = (),
     shipped: Mapping[str, Path] | None = None,
 ) -> BaselineSpec:
-    """A baseline on `source`, read as `read_data` does; `[data]`, `[decision]` and the seed of a spec hold for it too.
+    """A baseline on `source`, read as `read_data` does; of a spec `[data]`, `[baseline]`, `[decision]` and seed are taken.
 
-    `settings` are keys of the baseline's own spec, `overrides` those of `--set` for it. Its name follows from the
-    source and the method unless they say it. Raises SpecError with every problem found.
+    `settings` are keys of the baseline's own spec, and go over the source's: another rule starts from its own defaults.
+    `overrides` are those of `--set` for it. Its name follows from the
+    source and the method unless they say it; a spec with `[baseline]` names its own method's run. Raises SpecError with
+    every problem found.
     """
     found = _spec_or_source(source, shipped or {})
-    raw = merge({key: found[key] for key in ("data", "decision", "seed") if key in found}, settings)
+    raw = {key: found[key] for key in ("data", "baseline", "decision", "seed") if key in found}
+    own, rule = raw.get("decision"), settings.get("decision", {}).get("rule")
+    if isinstance(own, Mapping) and rule is not None:
+        raw["decision"] = under_rule(rule, own)
+    raw = merge(raw, deepcopy(dict(settings)))  # overrides are put into it
     for override in overrides:
         set_key(raw, override)
     if "name" not in raw:
-        words = raw.get("baseline", {})
-        kind = [words.get("method", "br"), words.get("classifier", "svm")]
-        raw["name"] = "-".join([str(found.get("name") or default_run_name(source)), *map(str, kind)])
+        name, kind = str(found.get("name") or default_run_name(source)), _kind(raw)
+        raw["name"] = name if "baseline" in found and "name" in found and kind == _kind(found) else f"{name}-{kind}"
+    return _validated_baseline(raw)
+
+
+def _kind(raw: Mapping[str, Any]) -> str:
+    words = raw.get("baseline")
+    words = words if isinstance(words, Mapping) else {}
+    return f"{words.get('method', 'br')}-{words.get('classifier', 'svm')}"
+
+
+def saved_baseline(file: Path) -> BaselineSpec | None:
+    """What the `spec.toml` of a run says of a baseline; None for a run of a model of parts. Raises SpecError."""
+    raw = _read_file(file, {}, ())
+    if "baseline" not in raw:
+        return None
+    try:
+        return _validated_baseline(raw)
+    except SpecError as error:
+        inside = [replace(problem, where=f"{file}: {problem.where}") for problem in error.problems]
+        raise SpecError.from_problems(inside) from error
+
+
+def _validated_baseline(raw: Mapping[str, Any]) -> BaselineSpec:
     try:
         return BaselineSpec.model_validate(raw)
     except ValidationError as error:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
+import uuid
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from labelloom.data.corpus import load_corpus
 from labelloom.data.places import absolute
-from labelloom.errors import RunError
+from labelloom.errors import Problem, RunError
 from labelloom.evaluation.decision import fit_decision, fitting_notes
 from labelloom.evaluation.metrics import evaluate
 from labelloom.evaluation.propensity import propensities
@@ -28,13 +31,8 @@ def train_baseline(spec: BaselineSpec, *, output: str | Path = "runs", reporter:
     Raises DataError as training does, RunError when the run's folder is there already or scikit-learn is missing.
     """
     reporter = reporter or Silent()
-    run = RunFolder(Path(output).absolute() / spec.name / str(spec.seed))
-    if run.path.exists():
-        raise RunError(
-            "this run is there already, and runs are never overwritten",
-            where=str(run.path),
-            suggestions=[f"labelloom evaluate {run.path}", "--seed, --output or --set name=... for a new one"],
-        )
+    run = baseline_folder(spec, output)
+    refuse_existing([run])
     began = time.monotonic()
     spec = spec.model_copy(update={"data": absolute(spec.data)})
     corpus = load_corpus(spec.data)
@@ -59,7 +57,7 @@ def train_baseline(spec: BaselineSpec, *, output: str | Path = "runs", reporter:
         },
     }
     for split in filter(None, (corpus.validation, corpus.test)):
-        ranking, own = rank(model.method, model.matrix(split), len(corpus.labels))
+        ranking, own = rank(model.method, model.features.of_split(split), len(corpus.labels))
         answers = answers_on(split, ranking, decision, corpus.labels)
         measured = partial(evaluate, split.label_sets, probabilities=probabilities, propensities=seen)
         metrics[split.name] = measured(answers.predicted, answers.ranking)
@@ -69,17 +67,49 @@ def train_baseline(spec: BaselineSpec, *, output: str | Path = "runs", reporter:
     metrics["seconds"] = round(time.monotonic() - began, 1)
 
     # Beside and renamed: a crash leaves no half of a run.
-    beside = RunFolder(run.path.with_name(run.path.name + ".partial"))
-    shutil.rmtree(beside.path, ignore_errors=True)
-    beside.assets.mkdir(parents=True)
-    beside.spec.write_text(baseline_to_toml(spec), encoding="utf-8")
-    beside.labels.write_text(corpus.labels.to_json(), encoding="utf-8")
-    beside.decision.write_text(decision.to_json(), encoding="utf-8")
-    save_linear(model, beside.model, beside.assets)
-    answers.save(beside.predictions)
-    write_json(beside.metrics, metrics)
-    beside.path.rename(run.path)
+    # Under a name of its own: another process may be training the same.
+    beside = RunFolder(run.path.with_name(f".{run.path.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}"))
+    try:
+        beside.assets.mkdir(parents=True)
+        beside.spec.write_text(baseline_to_toml(spec), encoding="utf-8")
+        beside.labels.write_text(corpus.labels.to_json(), encoding="utf-8")
+        beside.decision.write_text(decision.to_json(), encoding="utf-8")
+        save_linear(model, beside.model, beside.assets)
+        answers.save(beside.predictions)
+        write_json(beside.metrics, metrics)
+        _rename(beside, run)
+    finally:
+        if beside.path.is_dir():
+            shutil.rmtree(beside.path)
     return Run(run.path, metrics)
+
+
+def _rename(beside: RunFolder, run: RunFolder) -> None:
+    try:
+        beside.path.rename(run.path)
+    except OSError:
+        refuse_existing([run])  # a folder that holds something is not replaced
+        raise
+
+
+def baseline_folder(spec: BaselineSpec, output: str | Path) -> RunFolder:
+    """Where the run of `spec` goes."""
+    return RunFolder(Path(output).absolute() / spec.name / str(spec.seed))
+
+
+def refuse_existing(runs: Iterable[RunFolder]) -> None:
+    """Raise RunError for all runs that are there already."""
+    problems = [
+        Problem(
+            str(run.path),
+            "this run is there already, and runs are never overwritten",
+            (f"labelloom evaluate {run.path}", "--seed, --output or --set name=... for a new one"),
+        )
+        for run in runs
+        if run.path.exists()
+    ]
+    if problems:
+        raise RunError.from_problems(problems)
 
 
 def baseline_to_toml(spec: BaselineSpec) -> str:

@@ -22,6 +22,7 @@ from labelloom.evaluation.metrics import higher_is_better
 from labelloom.evaluation.propensity import propensities
 from labelloom.interfaces.noise import stable_key
 from labelloom.runs.folder import RunFolder
+from labelloom.runs.scoring import ranked_batches
 from labelloom.spec import TrainingSettings
 from labelloom.training.average import Average
 from labelloom.training.budget import Budget
@@ -104,6 +105,10 @@ def train_stage(job: Job, number: int, progress: Progress, saved: Saved) -> None
     if progress.step == 0:
         module.reset(job.plan, job.corpus, job.assets, key)
     module.freeze()
+    if budget is not None and not is_loss(metric):
+        # What a first batch takes longer would count for every batch that is still to be scored.
+        with accelerator.autocast():
+            next(ranked_batches(job.assembly.model, validation.columns, len(job.corpus.labels), settings.batch_size))
     module.train()
     torch.manual_seed(stable_key(key, "dry"))
     dry_batch, dry_targets = feed.draw(feed.anchors[:_DRY_DOCUMENTS], stable_key(key, "dry"))
@@ -134,6 +139,7 @@ def train_stage(job: Job, number: int, progress: Progress, saved: Saved) -> None
         )
 
     def save() -> None:
+        began = time.monotonic()
         if not all(bool(weight.isfinite().all()) for weight in trained):
             raise not_finite("a weight is", f"after step {progress.step or steps}")
         if main:
@@ -144,6 +150,8 @@ def train_stage(job: Job, number: int, progress: Progress, saved: Saved) -> None
             tensors = Saved(optimiser_tensors(optimiser, names), average.tensors())
             job.checkpoints.save(progress, job.assembly, tensors)
         accelerator.wait_for_everyone()
+        if budget is not None:
+            budget.saved(time.monotonic() - began)
 
     every = settings.evaluate_every or feed.steps_per_epoch
     job.reporter.start(stage.name, steps, progress.step)
@@ -182,7 +190,7 @@ def train_stage(job: Job, number: int, progress: Progress, saved: Saved) -> None
         if validated:
             with average.in_place():
                 try:
-                    scores = _validate(job, stage, module, metric, validation, accelerator)
+                    scores, ranking = _validate(job, stage, module, metric, validation, accelerator)
                 except RunError as error:
                     raise not_finite("a score on validation is", f"after step {progress.step}") from error
                 if not math.isfinite(scores[metric]):
@@ -194,11 +202,13 @@ def train_stage(job: Job, number: int, progress: Progress, saved: Saved) -> None
             job.reporter.validated(progress.step, _shown(scores, metric), better)
             job.tracking.validation(stage.name, progress.total, scores)
             module.train()
+            if budget is not None:
+                budget.validated(ranking, time.monotonic() - ended - ranking)
+                share = budget.share(progress.step, steps)
         due = settings.checkpoint_every
         if validated if due is None else progress.step % due == 0:
             save()
         if validated and budget is not None:
-            budget.validated(time.monotonic() - ended)
             # Where there is no time for another step and its validation, this was the last one.
             share = budget.share(progress.step, steps)
         if _any_process(job.interrupt.asked, accelerator):
@@ -259,14 +269,18 @@ def _seed(key: int, device: torch.device) -> None:
 
 def _validate(
     job: Job, stage: StagePlan, module: StageModule, metric: str, feed: Feed, accelerator: Accelerator
-) -> dict[str, float]:
+) -> tuple[dict[str, float], float]:
+    """The metrics or the losses on validation, and the seconds that the model took for them."""
     split, spec = job.corpus.validation, job.plan.spec
+    began = time.monotonic()
     with accelerator.autocast():
         if is_loss(metric):
-            return losses_on(module, feed, accelerator, stage.settings.batch_size)
+            losses = losses_on(module, feed, accelerator, stage.settings.batch_size)
+            return losses, time.monotonic() - began
         ranking = rank_shared(job.assembly, feed.columns, len(job.corpus.labels), stage.settings.batch_size)
+    seconds = time.monotonic() - began
     seen = propensities(job.corpus.statistics.frequency, len(job.corpus.train))
-    return metrics_on(ranking, split, metric, spec.decision, job.plan.probabilities, seen)
+    return metrics_on(ranking, split, metric, spec.decision, job.plan.probabilities, seen), seconds
 
 
 def _note(progress: Progress, value: float, metric: str) -> bool:

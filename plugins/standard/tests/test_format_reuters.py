@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from labelloom.data.corpus import Corpus, load_uncut
 from labelloom.errors import DataError
 from labelloom.spec.data import DataSettings
+from labelloom_standard.formats import reuters
 
 
 @pytest.fixture(autouse=True)
@@ -119,3 +121,32 @@ def test_a_file_that_is_cut_off(folder: Path) -> None:
     assert failure(folder) == (
         f"{path}: 5 documents begin and 4 end: the file is cut off or broken\n    try: copy or download it again"
     )
+
+
+def test_stories_that_share_no_topic(folder: Path) -> None:
+    _write(folder / "reut2-000.sgm", story(1, "TRAIN", "cocoa", body("A", "a")) + story(2, "TEST", "tin", body("B", "b")))
+    assert failure(folder, format="standard/reuters") == (
+        f"{folder}: no topic has both a training and a test document\n"
+        '    try: format = "standard/reuters-all" under [data] in the spec, for every topic\n'
+        "    try: all files of the release"
+    )
+    assert failure(folder).startswith(f"{folder}: no topic has both a training and a test document\n")
+
+
+def test_a_damaged_file_of_stories(folder: Path) -> None:
+    packed = gzip.compress(b"stories" * 100)
+    (folder / "reut2-000.sgm.gz").write_bytes(packed[:10] + b"\xff" * 20)
+    assert failure(folder, format="standard/reuters").startswith(
+        f"{folder / 'reut2-000.sgm.gz'}: cannot be read: Error -3 while decompressing data"
+    )
+
+
+def test_stories_are_parsed_once_to_know_the_topics(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, stories in STORIES.items():
+        _write(folder / name, "".join(stories))
+    parsed = []
+    monkeypatch.setattr(reuters, "_stories", lambda path, real=reuters._stories: parsed.append(path.name) or real(path))
+    load(folder)
+    parsed.clear()
+    load(folder)  # from the cache
+    assert sorted(parsed) == sorted(STORIES)

@@ -67,7 +67,7 @@ def test_words_are_repeated_as_often_as_they_count(folder: Path) -> None:
 
 def test_numbers_without_a_vocabulary_are_no_texts(folder: Path) -> None:
     _write(folder / "train.txt", SPARSE)
-    assert failure(folder) == (
+    assert failure(folder, format="standard/xc-features") == (
         f"{folder}: train.txt holds numbers of words and no texts, and there is no Xf.txt that says which words they "
         "are\n"
         "    try: the text form of the data set: trn.json.gz, tst.json.gz, lbl.json.gz\n"
@@ -95,3 +95,64 @@ def test_lines_that_are_not_sparse(folder: Path, line: str, message: str) -> Non
     assert failure(folder) == (
         f"{folder / 'train.txt'}:2: expected labels with commas, then feature:value pairs: {message}"
     )
+
+
+def test_a_vocabulary_that_is_not_utf_8_shifts_no_word(folder: Path) -> None:
+    _write(folder / "train.txt", "1 3 2\n0 2:1\n")
+    (folder / "Xf.txt").write_bytes(b"a\nb\xe9\nc\n\n")
+    assert failure(folder).startswith(f"{folder / 'Xf.txt'}:2: not UTF-8: byte 0xe9 at position 3 of the file")
+
+
+@pytest.mark.parametrize(("rows", "there"), [("0 1:1\n", 1), ("0 1:1\n1 2:1\n1 3:1\n", 3)])
+def test_as_many_documents_as_the_header_says(folder: Path, rows: str, there: int) -> None:
+    _write(folder / "train.txt", f"2 4 2\n{rows}")
+    _write(folder / "Xf.txt", "a\nb\nc\nd\n")
+    said = "1 document" if there == 1 else f"{there} documents"
+    assert failure(folder) == (
+        f"{folder / 'train.txt'}:1: the header says 2 documents, and the file has {said}: it is cut off or broken\n"
+        "    try: copy or download it again"
+    )
+    assert len(load(folder, limit=1).train) == 1
+
+
+def test_a_document_without_labels_and_words_may_be_a_blank_line(folder: Path) -> None:
+    _write(folder / "train.txt", "3 4 2\n0 1:1\n\n1 2:1\n\n")
+    _write(folder / "Xf.txt", "a\nb\nc\nd\n")
+    assert documents(load(folder)) == {"train": [("b", ["0"]), ("c", ["1"])]}
+
+
+def test_a_test_file_needs_a_header_too(folder: Path) -> None:
+    _write(folder / "train.txt", "1 4 2\n0 1:1\n")
+    _write(folder / "test.txt", "0 1:1\n1 2:1\n")
+    _write(folder / "Xf.txt", "a\nb\nc\nd\n")
+    assert failure(folder) == (
+        f"{folder / 'test.txt'}:1: expected a header, the numbers of documents, features and labels, not '0 1:1'"
+    )
+
+
+def test_three_numbers_alone_are_no_sparse_form(folder: Path) -> None:
+    _write(folder / "train.txt", "1 2 3\na text\n")
+    _write(folder / "train.jsonl", '{"text": "t", "labels": ["a"]}\n')
+    assert documents(load(folder)) == {"train": [("t", ["a"])]}
+
+
+def test_labels_of_another_form_that_look_like_a_header(folder: Path) -> None:
+    _write(folder / "text_train.txt", "one\ntwo\n")
+    _write(folder / "label_train.txt", "1 2 3\n4\n")
+    assert documents(load(folder)) == {"train": [("one", ["1", "2", "3"]), ("two", ["4"])]}
+
+
+def test_what_only_resembles_the_sparse_form_stops_no_table_and_is_told(folder: Path) -> None:
+    _write(folder / "train.txt", SPARSE)
+    _write(folder / "train.jsonl", '{"text": "t", "labels": ["a"]}\n')
+    corpus = load(folder)
+    assert documents(corpus) == {"train": [("t", ["a"])]}
+    missing = (
+        f"{folder}: train.txt holds numbers of words and no texts, and there is no Xf.txt that says which words they "
+        "are"
+    )
+    assert corpus.notes[0] == missing
+    _write(folder / "train.jsonl", '{"texts": "t", "labels": ["a"]}\n')
+    told = failure(folder)
+    assert told.startswith(missing)
+    assert f"\n{folder / 'train.jsonl'}:1: no field 'text'" in told

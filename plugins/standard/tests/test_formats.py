@@ -285,11 +285,13 @@ def test_lines_that_are_no_comment(folder: Path, line: str, message: str) -> Non
 def test_numbers_need_their_names(folder: Path) -> None:
     goemotions(folder)
     (folder / "emotions.txt").unlink()
-    assert failure(folder) == (
+    missing = (
         f"{folder}: there is no emotions.txt, so nothing says what the numbers of the labels mean\n"
         "    try: the file emotions.txt of the release\n"
         '    try: label_file = "…" under [data], a label a line'
     )
+    assert failure(folder, format="standard/goemotions") == missing
+    assert failure(folder).startswith(f"{missing}\n{folder / 'train.tsv'}:1: no column 'text'; the header has")
 
 
 # The Extreme Classification Repository, texts.
@@ -368,3 +370,58 @@ def test_files_that_are_no_album_and_two_lists_for_one_split(folder: Path) -> No
     write(folder / "rmsc.data.dev.json", "[]")
     both = "rmsc.data.dev.json and rmsc.data.valid.json"
     assert failure(folder) == f"{folder}: {both} are both the validation split; keep one of them"
+
+
+@pytest.mark.parametrize("named", ["styles.json", "./styles.json", "absolute", "another/../styles.json"])
+def test_a_file_of_labels_is_no_album_however_it_is_named(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, named: str
+) -> None:
+    album = json.dumps({"tags": ["Jazz"], "all_short_comments": [{"comment": "calm"}]})
+    write(folder / "a.json", album)
+    write(folder / "styles.json", '{"Jazz": "jazz"}')
+    (folder / "another").mkdir()
+    monkeypatch.chdir(folder)
+    label_file = str(folder / "styles.json") if named == "absolute" else named
+    assert documents(load(folder, label_file=label_file)) == {"train": [("calm", ["Jazz"])]}
+    assert documents(load(Path("."), label_file=label_file)) == {"train": [("calm", ["Jazz"])]}
+
+
+def test_lists_without_a_training_split_are_no_albums(folder: Path) -> None:
+    write(folder / "rmsc.data.test.json", json.dumps([{"tags": ["Jazz"], "all_short_comments": []}]))
+    assert failure(folder, format="standard/rmsc") == (
+        f"{folder}: no training split; found rmsc.data.test.json\n    try: a file rmsc.data.train.json in the folder"
+    )
+    (folder / "rmsc.data.test.json").unlink()
+    write(folder / "test.json", json.dumps({"tags": ["Jazz"], "all_short_comments": [{"comment": "calm"}]}))
+    assert documents(load(folder)) == {"train": [("calm", ["Jazz"])]}
+
+
+@pytest.mark.parametrize("nothing", ["not gzip", "cut", "damaged"])
+def test_a_gzip_file_that_is_none_stops_no_table(folder: Path, nothing: str) -> None:
+    packed = gzip.compress(b"{}" * 1000)
+    content = {"not gzip": b"{}", "cut": packed[:-9], "damaged": packed[:10] + b"\xff" * 20}[nothing]
+    (folder / "extra.json.gz").write_bytes(content)
+    write(folder / "train.csv", "text,labels\none,[]\ntwo,[1]\n")
+    assert documents(load(folder)) == {"train": [("one", []), ("two", ["1"])]}
+
+
+def test_texts_and_labels_may_end_differently_and_a_split_is_there_once(folder: Path) -> None:
+    wanted = sgm(folder)
+    (folder / "text_test").rename(folder / "text_test.txt")
+    assert documents(load(folder)) == wanted
+    (folder / "label_test").rename(folder / "label_test.txt")
+    assert documents(load(folder)) == wanted
+    write(folder / "text_test", "x")
+    assert failure(folder) == f"{folder}: text_test and text_test.txt are both the test split; keep one of them"
+
+
+def test_a_format_leaves_no_other_split_unsaid(folder: Path) -> None:
+    wanted = sgm(folder)
+    write(folder / "train.jsonl", '{"text": "t", "labels": ["a"]}\n')
+    assert failure(folder) == (
+        f"{folder}: may be standard/sgm, which does not use train.jsonl; the spec must say which\n"
+        '    try: format = "standard/sgm" under [data] in the spec\n'
+        '    try: format = "jsonl" under [data] in the spec'
+    )
+    assert documents(load(folder, format="standard/sgm")) == wanted
+    assert documents(load(folder, format="jsonl")) == {"train": [("t", ["a"])]}

@@ -29,7 +29,7 @@ def goemotions(folder: Path, settings: DataSettings) -> Source | None:
 
     Raises DataError without `emotions.txt` or another file that names the labels.
     """
-    files = split_files(folder, lambda word: f"{word}.tsv") if folder.is_dir() else {}
+    files = split_files(folder, lambda word: [f"{word}.tsv"]) if folder.is_dir() else {}
     cells = first_line(files["train"]).rsplit("\t", 2) if "train" in files else []
     if len(cells) != 3 or not _NUMBERS.fullmatch(cells[1]):
         return None

@@ -28,7 +28,7 @@ def hedwig(folder: Path, settings: DataSettings) -> Source | None:
 
     Raises DataError when there are more or fewer names than signs.
     """
-    files = split_files(folder, lambda word: f"{word}.tsv") if folder.is_dir() else {}
+    files = split_files(folder, lambda word: [f"{word}.tsv"]) if folder.is_dir() else {}
     bits, tab, _ = first_line(files["train"]).partition("\t") if "train" in files else ("", "", "")
     if not tab or not _BITS.fullmatch(bits):
         return None

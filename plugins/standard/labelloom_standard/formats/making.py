@@ -14,14 +14,15 @@ from labelloom.spec.data import DataSettings
 Read = Callable[[], Iterator[Record | Problem]]
 
 
-def split_files(folder: Path, names: Callable[[str], str]) -> dict[str, Path]:
-    """The file of each split, plain or gzipped; `names` makes its name of `train`, `val`, `dev` …, as data sets say it.
+def split_files(folder: Path, names: Callable[[str], Iterable[str]]) -> dict[str, Path]:
+    """The file of each split, plain or gzipped; `names` makes those it may have of `train`, `val`, `dev` ….
 
     Raises DataError when two files are one split.
     """
     found: dict[str, Path] = {}
     for split, words in SPLIT_NAMES.items():
-        paths = [path for word in words for end in ("", ".gz") if (path := folder / f"{names(word)}{end}").is_file()]
+        plain = [name for word in words for name in names(word)]
+        paths = [path for name in plain for end in ("", ".gz") if (path := folder / f"{name}{end}").is_file()]
         if len(paths) > 1:
             both = " and ".join(path.name for path in paths)
             raise DataError(f"{both} are both the {split} split; keep one of them", where=str(folder))

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from labelloom.data.label_files import LabelFile
-from labelloom.data.lines import opened
+from labelloom.data.lines import DAMAGED, opened
 from labelloom.data.records import Record, Source
 from labelloom.errors import DataError, Problem
 from labelloom.spec.data import DataSettings
@@ -41,17 +41,26 @@ def reuters(folder: Path, settings: DataSettings) -> Source | None:
     """The source for a folder of `reut2-*.sgm`, with the topics that have both a training and a test document.
 
     In the whole set these are 90; 7,770 training and 3,019 test documents carry one of them, and the others are left
-    out.
+    out. Raises DataError where there is no such topic.
     """
+    if not _files(folder):
+        return None
     topics = _topics_by_split(folder)
     usual = topics["train"] & topics["test"]
-    return _source(folder, settings, usual, usual) if usual else None
+    if not usual:
+        problems = [story for path in _files(folder) for story in _stories(path) if isinstance(story, Problem)]
+        remedies = (f'format = "{_ALL}" under [data] in the spec, for every topic', "all files of the release")
+        none = Problem(str(folder), "no topic has both a training and a test document", remedies)
+        raise DataError.from_problems(problems or [none])
+    return _source(folder, settings, usual, usual)
 
 
 def reuters_all(folder: Path, settings: DataSettings) -> Source | None:
     """The same with every topic and every document of ModApte, 9,603 and 3,299, where the spec asks for it."""
+    if settings.format != _ALL:
+        return None
     topics = _topics_by_split(folder)
-    if settings.format != _ALL or not topics["train"]:
+    if not topics["train"]:
         return None
     return _source(folder, settings, topics["train"] | topics["test"], None)
 
@@ -102,7 +111,7 @@ def _stories(path: Path) -> Iterator[_Story | Problem]:
     try:
         with opened(path) as stream:
             text = stream.read().decode("latin-1")
-    except (OSError, EOFError) as error:
+    except (OSError, *DAMAGED) as error:
         yield Problem(str(path), f"cannot be read: {error}")
         return
     begun, ended = text.count("<REUTERS "), text.count("</REUTERS>")

@@ -15,13 +15,15 @@ from functools import partial
 from pathlib import Path
 
 from labelloom.data.jsonl import json_items
-from labelloom.data.lines import opened, read_text
+from labelloom.data.label_files import label_files_in
+from labelloom.data.lines import DAMAGED, first_line, opened, read_text
 from labelloom.data.records import SPLIT_NAMES, Record, Source, kind_of
 from labelloom.errors import DataError, Problem
 from labelloom.spec.data import DataSettings
 from labelloom_standard.formats.making import made_source, own_labels
 
 _SPLIT = re.compile(r"(?:.*[._-])?(train|validation|valid|val|dev|test)\.json(?:\.gz)?")
+_TRAIN = "rmsc.data.train.json"
 _KEY = b'"all_short_comments"'
 _LOOKED_AT = 1 << 18
 _ASKED = 3
@@ -32,8 +34,9 @@ def rmsc(folder: Path, settings: DataSettings) -> Source | None:
     """The source for a folder of albums. Files without a split in their names are all of the training split."""
     if not folder.is_dir():
         return None
+    labels = label_files_in(folder, settings)
     paths = [path for path in sorted(folder.iterdir()) if path.name.endswith((".json", ".json.gz"))]
-    paths = [path for path in paths if path.name != "labels.json" and path.name != settings.label_file]
+    paths = [path for path in paths if path.resolve() not in labels]
     if not any(map(_is_own, paths[:_ASKED])):
         return None
     lists: dict[str, Path] = {}
@@ -47,6 +50,10 @@ def rmsc(folder: Path, settings: DataSettings) -> Source | None:
             lists[split] = path
     if "train" in lists:
         reads = {split: {lists[split]: partial(_listed, lists[split])} for split in SPLIT_NAMES if split in lists}
+    elif any(first_line(path).lstrip().startswith("[") for path in lists.values()):
+        found = ", ".join(path.name for path in lists.values())
+        remedy = f"a file {_TRAIN} in the folder"
+        raise DataError(f"no training split; found {found}", where=str(folder), suggestions=[remedy])
     else:
         reads = {"train": {path: partial(_album, path) for path in paths}}
     return made_source(folder, reads, own_labels(folder, settings))
@@ -56,7 +63,7 @@ def _is_own(path: Path) -> bool:
     try:
         with opened(path) as stream:
             return _KEY in stream.read(_LOOKED_AT)
-    except (OSError, EOFError):
+    except (OSError, *DAMAGED):
         return False
 
 
@@ -70,7 +77,7 @@ def _album(path: Path) -> Iterator[Record | Problem]:
         fields = json.loads(read_text(path))
     except DataError as error:
         yield from error.problems
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         yield Problem(str(path), f"broken JSON: {error}")
     else:
         if isinstance(fields, dict):

@@ -36,7 +36,7 @@ def sgm(folder: Path, settings: DataSettings) -> Source | None:
 
 
 def _files(folder: Path, what: str) -> dict[str, Path]:
-    return split_files(folder, lambda word: f"{what}_{word}") or split_files(folder, lambda word: f"{what}_{word}.txt")
+    return split_files(folder, lambda word: [f"{what}_{word}", f"{what}_{word}.txt"])
 
 
 def _records(texts: Path, labels: Path) -> Iterator[Record | Problem]:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from labelloom.data.jsonl import jsonl_items
 from labelloom.data.label_files import LabelFile, named_label_file
-from labelloom.data.lines import first_line, read_lines
+from labelloom.data.lines import all_lines, first_line
 from labelloom.data.records import Record, Source, kind_of
 from labelloom.errors import DataError, Problem
 from labelloom.spec.data import DataSettings, as_list
@@ -55,7 +55,7 @@ def _plain_or_packed(folder: Path, name: str) -> Path | None:
 def _is_own(line: str) -> bool:
     try:
         fields = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return isinstance(fields, dict) and "target_ind" in fields
 
@@ -77,11 +77,7 @@ def label_list(folder: Path) -> LabelFile | None:
     path = _plain_or_packed(folder, "Yf.txt")
     if path is None:
         return None
-    lines = list(read_lines(path))
-    problems = [line for line in lines if isinstance(line, Problem)]
-    if problems:
-        raise DataError.from_problems(problems)
-    texts = [line.text.strip() for line in lines if not isinstance(line, Problem)]
+    texts = [line.strip() for line in all_lines(path)]
     return LabelFile(str(path), {str(number): text or str(number) for number, text in enumerate(texts)}, {})
 
 

@@ -13,17 +13,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 from labelloom.data.label_files import LabelFile, named_label_file
-from labelloom.data.lines import Line, first_line, read_lines
+from labelloom.data.lines import Line, all_lines, read_lines
 from labelloom.data.records import Record, Source
 from labelloom.errors import DataError, Problem
 from labelloom.spec.data import DataSettings
+from labelloom.wording import counted
 from labelloom_standard.formats.making import made_source
 from labelloom_standard.formats.xc import label_list
 
 _HEADER = re.compile(r"(\d+) (\d+) (\d+)\s*")
+_PAIR = re.compile(r"(^|\s)\d+:\S")
+_LOOKED_AT = 20
+"""Lines in which a feature and its value are looked for."""
 _VOCABULARY = "Xf.txt"
 _MOST = 1000
 """Times that one word is repeated in a text, whatever its value."""
@@ -35,7 +40,7 @@ def xc_features(folder: Path, settings: DataSettings) -> Source | None:
     Raises DataError without the vocabulary, or where it or the labels do not fit the header.
     """
     files = {split: path for split in ("train", "test") if (path := _file(folder, split))}
-    header = _HEADER.fullmatch(first_line(files["train"])) if "train" in files else None
+    header = _own_header(files["train"]) if "train" in files else None
     if header is None:
         return None
     features, count = int(header[2]), int(header[3])
@@ -47,7 +52,7 @@ def xc_features(folder: Path, settings: DataSettings) -> Source | None:
             where=str(folder),
             suggestions=["the text form of the data set: trn.json.gz, tst.json.gz, lbl.json.gz", f"the {_VOCABULARY}"],
         )
-    words = [line.text.strip() for line in read_lines(vocabulary) if isinstance(line, Line)]
+    words = [line.strip() for line in all_lines(vocabulary)]
     labels = named_label_file(settings, folder) or label_list(folder)
     if labels is None:
         numbers = [str(number) for number in range(count)]
@@ -71,12 +76,33 @@ def _file(folder: Path, split: str) -> Path | None:
     return next((folder / name for name in names if (folder / name).is_file()), None)
 
 
+def _own_header(path: Path) -> re.Match[str] | None:
+    """The header of a file in this form. Three numbers are not enough: one of the next lines has feature:value."""
+    lines = [line.text for line in islice(read_lines(path), 1 + _LOOKED_AT) if isinstance(line, Line)]
+    return _HEADER.fullmatch(lines[0]) if any(map(_PAIR.search, lines[1:])) else None
+
+
 def _records(path: Path, words: list[str], codes: list[str]) -> Iterator[Record | Problem]:
+    header: re.Match[str] | None = None
+    found, below = 0, 0
     for line in read_lines(path):
         if isinstance(line, Problem):
             yield line
-        elif line.number > 1 and line.text.strip():
+        elif line.number == 1:
+            header = _HEADER.fullmatch(line.text)
+            if header is None:
+                expected = "expected a header, the numbers of documents, features and labels"
+                yield Problem(f"{path}:1", f"{expected}, not {line.text.rstrip()[:40]!r}")
+                return
+        elif line.text.strip():
+            found += 1
             yield _record(line, path, words, codes)
+        below = 0 if isinstance(line, Problem) else line.number - 1
+    # A blank line may be a document without labels and words, or nothing.
+    if header and not found <= int(header[1]) <= below:
+        said, there = counted(int(header[1]), "document"), counted(found, "document")
+        message = f"the header says {said}, and the file has {there}: it is cut off or broken"
+        yield Problem(f"{path}:1", message, ("copy or download it again",))
 
 
 def _record(line: Line, path: Path, words: list[str], codes: list[str]) -> Record | Problem:
