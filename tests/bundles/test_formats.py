@@ -191,10 +191,10 @@ def test_a_format_that_cannot_be_imported_or_answers_nonsense_is_told_where_noth
 
 def test_a_format_that_fails_stops_no_table_and_is_told_with_its_bundle(office, minutes):
     office(record(function="failing"))
-    (minutes / "train.csv").write_text("text,labels\nthree,c\n")
+    (minutes / "train.csv").write_text("text,labels\nthree,[1]\n")
     why = "bundle_office.reading:failing raised KeyError: 'minutes'"
-    assert texts(minutes, label_separator=";") == ["three"]
-    assert f"the format office/minutes (labelloom-office 1.0) is broken: {why}" in notes(minutes, label_separator=";")
+    assert texts(minutes) == ["three"]
+    assert f"the format office/minutes (labelloom-office 1.0) is broken: {why}" in notes(minutes)
     assert failure(minutes, format="office/minutes") == f"format office/minutes (labelloom-office 1.0): {why}"
 
 
@@ -204,10 +204,13 @@ def test_a_refusal_counts_where_nothing_else_reads(office, minutes):
     assert texts(minutes) == ["one", "two"]
     assert refusal in notes(minutes)
     (minutes / "train.minutes").write_text("other")
+    assert failure(minutes) == refusal
+    (minutes / "test.csv").write_text("text,labels\nthree,[1]\n")
     assert failure(minutes).startswith(f"{refusal}\n{minutes}: no training split")
-    (minutes / "train.csv").write_text("text,labels\nthree,c\n")
-    assert texts(minutes, label_separator=";") == ["three"]
-    assert refusal in notes(minutes, label_separator=";")
+    (minutes / "test.csv").rename(minutes / "test")
+    (minutes / "train.csv").write_text("text,labels\nthree,[1]\n")
+    assert texts(minutes) == ["three"]
+    assert refusal in notes(minutes)
 
 
 def test_a_newer_release_of_a_format_reads_anew(site, minutes):

@@ -206,14 +206,14 @@ def test_a_misspelt_component_brings_at_most_three_close_ones(site):
 
 def test_a_component_that_another_bundle_has_is_named_there(site):
     site.bundle("one", "linear")
-    site.bundle("two", "cross-attention")
-    assert suggestions(site.catalogue, "one/cross-attention") == ("two/cross-attention",)
-    assert suggestions(site.catalogue, "cross-attention") == ("two/cross-attention",)
+    site.bundle("two", "cross-weave")
+    assert suggestions(site.catalogue, "one/cross-weave") == ("two/cross-weave",)
+    assert suggestions(site.catalogue, "cross-weave") == ("two/cross-weave",)
 
 
 def test_a_misspelt_bundle(site):
-    site.bundle("lattice", "cross-attention")
-    assert suggestions(site.catalogue, "latice/cross-attention") == ("lattice/cross-attention",)
+    site.bundle("lattice", "cross-weave")
+    assert suggestions(site.catalogue, "latice/cross-weave") == ("lattice/cross-weave",)
 
 
 def test_nothing_close(site):

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
+from labelloom.data import fields
+from labelloom.spec.data import DataSettings
 
 from .conftest import Write
 from .loading import documents, failure, load
@@ -93,6 +97,40 @@ def test_names_and_descriptions_from_fields_beside_the_labels(tmp_path: Path, wr
         {"text": "v", "labels": [], "titles": [], "about": []},
     ]
     assert load(write("train.jsonl", records), **options).labels == corpus.labels
+
+
+def test_a_name_that_is_missing_moves_no_other(tmp_path: Path, write: Write) -> None:
+    options = {"label_separator": ";", "label_names": "titles"}
+    path = write_csv(tmp_path / "train.csv", "text,labels,titles", "t,x;y,A;;B")
+    assert failure(path, **options) == f"{path}:2: there are 3 names for 2 labels; expected one a label"
+    write_csv(path, "text,labels,titles", "t,x;y,A;")
+    assert failure(path, **options) == f"{path}:2: the name of a label is empty"
+    write_csv(path, "text,labels,titles", "t,x;;y; ,A; ;B;", "u,,")
+    assert load(path, **options).labels.names == ("A", "B")
+    path = write("train.jsonl", [{"text": "t", "labels": "x;;y", "titles": "A;;B"}])
+    assert load(path, **options).labels.names == ("A", "B")
+
+
+def test_a_description_may_be_unknown(tmp_path: Path, write: Write) -> None:
+    options = {"label_separator": ";", "label_descriptions": "about"}
+    path = write_csv(tmp_path / "train.csv", "text,labels,about", "t,x;y,;why", "u,x,", "v,y;x,;how")
+    assert load(path, **options).labels.descriptions == ("how", "why")
+    path = write("train.jsonl", [{"text": "t", "labels": ["x", "y"], "about": ["", "why"]}])
+    assert load(path, label_descriptions="about").labels.descriptions == ("", "why")
+
+
+def test_columns_that_are_named_are_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [f"c{number}" for number in range(300)]
+    asked: list[str] = []
+    monkeypatch.setattr(fields, "fnmatchcase", lambda name, pattern: asked.append(pattern) or fnmatchcase(name, pattern))
+    settings = DataSettings(source="x", text="c0", labels=[*names[1:], "c1[0-9]", "*", "text"])
+    assert fields.label_fields(names, settings) == tuple(names[1:])
+    assert set(asked) == {"c1[0-9]", "*"}
+
+
+def test_a_column_that_is_called_like_a_pattern(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "train.csv", "text,a[1],a1,b*", "t,1,1,1")
+    assert load(path, labels=["a[1]", "b*"]).labels.codes == ("a[1]", "a1", "b*")
 
 
 WRONG_NAMES = [

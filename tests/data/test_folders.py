@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import pytest
@@ -163,3 +164,62 @@ def test_documents_are_in_the_order_of_the_patterns(tmp_path: Path) -> None:
     fill(tmp_path, **{"b.csv": "b", "a.csv": "a"})
     corpus = load(tmp_path, files={"train": ["b.csv", "a.csv"]}, label_separator=";")
     assert documents(corpus) == [("train-1-2", "b", ["a"]), ("train-2-2", "a", ["a"])]
+
+
+def test_signs_of_patterns_in_the_name_of_the_folder(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "x[1]*", **{"a.csv": "a", "deep__b.csv": "b"})
+    assert texts(folder, files={"train": "*.csv"}) == {"train": ["a"]}
+    assert texts(folder, files={"train": "**/*.csv"}) == {"train": ["a", "b"]}
+    assert texts(folder, files={"train": "a.csv", "test": f"{tmp_path}/*/deep/*.csv"}) == {"train": ["a"], "test": ["b"]}
+
+
+def test_numbered_files_may_start_from_1(tmp_path: Path) -> None:
+    fill(tmp_path, **{"train-1-of-2.csv": "t1", "train-2-of-2.csv": "t2"})
+    assert texts(tmp_path) == {"train": ["t1", "t2"]}
+    (tmp_path / "train-1-of-2.csv").unlink()
+    assert "1 of the 2 files of the train split are missing; the first is train-1-of-2\n" in failure(tmp_path)
+
+
+def test_a_folder_of_other_things_that_is_called_like_a_split(tmp_path: Path) -> None:
+    fill(tmp_path, **{"train.csv": "t", "test__notes.txt": "x"})
+    assert failure(tmp_path) == (
+        f"{tmp_path / 'test'}: has no file that is read; expected .jsonl or .json or .csv or .tsv or .parquet\n"
+        "    try: another name for the folder, if it is no split\n"
+        '    try: [data.files] train = ["…"], to name the files'
+    )
+    assert texts(tmp_path, files={"train": "train.csv"}) == {"train": ["t"]}
+
+
+def test_names_in_capital_letters(tmp_path: Path) -> None:
+    fill(tmp_path, **{"TRAIN.CSV": "t", "Val-0-OF-1.Csv": "v"})
+    (tmp_path / "test.csv.GZ").write_bytes(gzip.compress(b"text,labels\ne,a\n"))
+    assert texts(tmp_path) == {"train": ["t"], "validation": ["v"], "test": ["e"]}
+    assert texts(tmp_path / "test.csv.GZ") == {"train": ["e"]}
+    fill(tmp_path, **{"train.csv": "u"})
+    assert "TRAIN.CSV and train.csv are both the train split; keep one of them" in failure(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("train.jsonl", {"delimiter": ";"}, "data.delimiter: no file here is CSV, so delimiter means nothing: train.jsonl"),
+        ("train.tsv", {"delimiter": ";"}, "data.delimiter: no file here is CSV, so delimiter means nothing: train.tsv"),
+        ("train.json", {"quotes": False}, "data.quotes: no file here is CSV or TSV, so quotes means nothing: train.json"),
+        ("train.parquet", {"quotes": False}, "data.quotes: no file here is CSV or TSV, so quotes means nothing: train"),
+    ],
+)
+def test_keys_about_cells_belong_to_tables_of_text(
+    tmp_path: Path, name: str, options: dict[str, object], message: str
+) -> None:
+    (tmp_path / name).touch()
+    assert failure(tmp_path, **options).startswith(message)
+    assert failure(tmp_path / name, **options).startswith(message)
+    assert failure(tmp_path, files={"train": name}, **options).startswith(message)
+    assert failure(tmp_path, **options).endswith("    try: take it out of the spec")
+
+
+def test_keys_about_cells_mean_the_tables_among_several_forms(tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_text("text;labels\nt\"1;[1]\n")
+    (tmp_path / "test.jsonl").write_text('{"text": "e", "labels": ["1"]}\n')
+    corpus = load(tmp_path, delimiter=";", quotes=False)
+    assert [list(split.texts) for split in corpus.splits.values()] == [['t"1'], ["e"]]

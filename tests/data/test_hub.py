@@ -156,3 +156,25 @@ def test_splits_that_are_not_used_are_said(write: Write) -> None:
     )
     folder = write("data/train.jsonl", [document()] * 2).parent
     assert load(folder).notes[0] == f"splits of hf:{folder} that are not used: unsupervised"
+
+
+def test_names_of_labels_mean_nothing_beside_classes(tmp_path: Path) -> None:
+    folder = tmp_path / "emotions"
+    rows: list[dict[str, object]] = [{"text": "t", "labels": [0], "id": "x"}] * 3
+    parquet(folder, "train", rows, CLASSES)
+    assert failure(folder, label_names="id") == (
+        "data.label_names: the classes of the column 'labels' have names of their own, so label_names means nothing\n"
+        "    try: take it out of the spec"
+    )
+
+
+def test_two_splits_that_may_be_validation(write: Write) -> None:
+    lines = ["---", "configs:", "- config_name: default", "  data_files:"]
+    for split in ("train", "validation", "dev"):
+        write(f"data/{split}.jsonl", [document(split)])
+        lines += [f"  - split: {split}", f"    path: {split}.jsonl"]
+    folder = write("data/README.md", [*lines, "---"]).parent
+    assert failure(folder) == (
+        f"hf:{folder}: validation and dev are both the validation split; one is expected\n"
+        "    try: download its files and name those of each split: a folder as data.source, and [data.files]"
+    )

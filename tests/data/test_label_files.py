@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 
@@ -67,6 +68,43 @@ def test_what_names_no_labels(tmp_path: Path, name: str, content: str, message: 
     with pytest.raises(DataError) as caught:
         read_label_file(tmp_path / name)
     assert str(caught.value).startswith(f"{tmp_path / name}{message}")
+
+
+def test_names_in_thousands_of_brackets(tmp_path: Path) -> None:
+    path = tmp_path / "labels.json"
+    path.write_text("[" * 100_000)
+    with pytest.raises(DataError) as caught:
+        read_label_file(path)
+    assert str(caught.value).startswith(f"{path}: broken JSON: maximum recursion depth exceeded")
+
+
+@pytest.mark.parametrize("sign", ["\u2028", "\u0085", "\f", "\x1d"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_line_of_names_ends_as_lines_do(tmp_path: Path, sign: str, end: str) -> None:
+    path = tmp_path / "names.csv"
+    path.write_bytes(f"code,name{end}a,one{sign}two{end}b,three{end}".encode())
+    assert read_label_file(path).names == {"a": f"one{sign}two", "b": "three"}
+
+
+@pytest.mark.parametrize("end", [".gz", ".GZ"])
+def test_packed_files_of_names_are_of_the_same_form(tmp_path: Path, end: str) -> None:
+    for name, content in (("lab.json", '{"a": "A"}'), ("lab.csv", "code,name\na,A\n"), ("lab.TSV", "code\tname\na\tA\n")):
+        path = tmp_path / f"{name}{end}"
+        path.write_bytes(gzip.compress(content.encode()))
+        assert read_label_file(path).names == {"a": "A"}
+
+
+@pytest.mark.parametrize("name", ["more.csv", "./data/more.csv", "absolute", "./data/../data/more.csv"])
+def test_a_file_of_labels_is_used_however_it_is_named(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    folder = write("data/train.jsonl", [document(labels=["a"])]).parent
+    (folder / "more.csv").write_text("code,name\na,A\n")
+    monkeypatch.chdir(tmp_path)
+    for source in ("data", folder):
+        corpus = load(source, label_file=str(folder / "more.csv") if name == "absolute" else name)
+        assert corpus.labels.names == ("A",)
+        assert not [note for note in corpus.notes if "not used" in note]
 
 
 def test_the_file_that_a_spec_names_is_in_the_folder_of_the_source(write: Write, tmp_path: Path) -> None:

@@ -38,6 +38,8 @@ from labelloom.spec.data import DataSettings
             "standard/sgm finds its files itself; files belongs to jsonl, json, csv, tsv, parquet",
         ),
         ({"format": "tsv", "delimiter": ";"}, "delimiter belongs to CSV files, not to tsv"),
+        ({"source": "hf:x", "quotes": False}, "quotes belongs to files, not to a data set of the hub, 'hf:x'"),
+        ({"format": "parquet", "quotes": False}, "quotes belongs to CSV and TSV files, not to parquet"),
         ({"delimiter": ";;"}, "String should have at most 1 character"),
     ],
 )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from typing import get_args
@@ -23,6 +24,30 @@ def test_words_are_lower_case_and_signs_stand_alone() -> None:
     ]
     assert split("Naïve ÉCOLE – 3.5%") == ["naïve", "école", "–", "3", ".", "5", "%"]
     assert split("") == split(" \n\t") == []
+
+
+@pytest.mark.parametrize("name", ["words", "characters"])
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("हिन्दी में, लिखें।", ["हिन्दी", "में", ",", "लिखें", "।"]),
+        ("தமிழ் மொழி", ["தமிழ்", "மொழி"]),
+        ("বাংলা ভাষা", ["বাংলা", "ভাষা"]),
+        ("مُحَمَّدٌ كَتَبَ", ["مُحَمَّدٌ", "كَتَبَ"]),
+        ("שָׁלוֹם", ["שָׁלוֹם"]),
+        ("me\u0301te\u0301o d'e\u0301te\u0301-la\u0300", ["me\u0301te\u0301o", "d'e\u0301te\u0301-la\u0300"]),
+        ("می\u200cخواهم", ["می\u200cخواهم"]),
+        ("I \u2764\ufe0f it", ["i", "\u2764\ufe0f", "it"]),
+        ("\u0301a \u0301", ["\u0301", "a", "\u0301"]),  # on no letter
+    ],
+)
+def test_marks_belong_to_their_letter(name: str, text: str, words: list[str]) -> None:
+    assert word_splitter(name)(text) == words
+
+
+@given(text=st.text(st.characters(exclude_categories=["Mn", "Mc", "Me"], exclude_characters="\u200c\u200d\u0130")))
+def test_words_without_marks_are_split_as_a_plain_pattern_does(text: str) -> None:
+    assert word_splitter("words")(text) == re.findall(r"\w+(?:['’\-]\w+)*|[^\w\s]", text.lower())
 
 
 def test_white_space_alone_keeps_case() -> None:
@@ -85,17 +110,11 @@ def test_a_misspelt_name_is_answered_with_close_ones() -> None:
 
 
 def test_a_missing_library_is_answered_with_what_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    from labelloom.data import splitters
-
     monkeypatch.setitem(sys.modules, "jieba", None)
-    splitters._jieba.cache_clear()
-    try:
-        with pytest.raises(SpecError) as told:
-            word_splitter("jieba")
-    finally:
-        splitters._jieba.cache_clear()
+    with pytest.raises(SpecError) as told:
+        word_splitter("jieba", where="baseline.splitter")
     assert str(told.value) == (
-        'splitter: splitter = "jieba" needs the library jieba, which is not installed\n'
+        'baseline.splitter: splitter = "jieba" needs the library jieba, which is not installed\n'
         '    try: pip install "labelloom[chinese]"\n'
         '    try: splitter = "characters"'
     )

@@ -151,3 +151,23 @@ def test_columns_and_cells_of_parquet(tmp_path: Path) -> None:
     assert failure(path).startswith(f"{path}:1: the column 'labels' holds strings, 'x;y', and nothing says")
     pq.write_table(pa.table({"text": [1.5], "labels": [["x"]]}), path)
     assert failure(path).startswith(f"{path}:1: the text must be a string, not a decimal number")
+
+
+def test_a_cell_of_thousands_of_brackets(tmp_path: Path) -> None:
+    path = tmp_path / "train.csv"
+    path.write_text("text,labels\na," + "[" * 100_000 + "]\n")
+    assert f"{path}:2: '[[[[" in failure(path)
+    assert "in the column 'labels' is no list in JSON or Python" in failure(path)
+
+
+def test_a_parquet_file_without_columns(tmp_path: Path) -> None:
+    path = tmp_path / "train.parquet"
+    pq.write_table(pa.table({}), path)
+    assert failure(path).startswith(f"{path}: no column 'text'; the header has no column at all")
+
+
+def test_a_string_of_parquet_that_is_not_utf_8(tmp_path: Path) -> None:
+    path = tmp_path / "train.parquet"
+    broken = pa.Array.from_buffers(pa.string(), 3, [None, pa.py_buffer(b"\0\0\0\0\1\0\0\0\3\0\0\0\4\0\0\0"), pa.py_buffer(b"ab\xe9c")])
+    pq.write_table(pa.table({"text": broken, "labels": [["x"], ["y"], ["x"]]}), path)
+    assert failure(path) == f"{path}:2: the column 'text' is not UTF-8: byte 0xe9 at position 1 of the cell"

@@ -99,6 +99,33 @@ def test_tied_weights_count_for_the_highest_place() -> None:
     assert layer_factors(whole, 0.5)[id(whole.part.embedding.weight)] == 1.0  # type: ignore[arg-type]
 
 
+def test_a_weight_of_two_parts_counts_for_the_highest_in_any_order() -> None:
+    """The lowest layer of one part is the highest of the other."""
+    shared = nn.Embedding(4, 3)
+
+    class Low(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.embedding, self.high = shared, nn.Linear(3, 3)
+
+        def rate_layers(self) -> list[list[nn.Module]]:
+            return [[self.embedding], [self.high]]
+
+    class High(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.embedding = shared
+
+        def rate_layers(self) -> list[list[nn.Module]]:
+            return [[self.embedding]]
+
+    for parts in ([Low(), High()], [High(), Low()]):
+        whole = nn.Module()
+        whole.of = nn.ModuleList(parts)
+        whole.parts = dict(enumerate(parts))  # type: ignore[assignment]
+        assert layer_factors(whole, 0.5)[id(shared.weight)] == 1.0  # type: ignore[arg-type]
+
+
 def test_a_model_without_layers_is_refused_before_it_trains(
     corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import labelloom
-from labelloom.errors import RunError
+from labelloom.errors import RunError, TrainingError
 from labelloom.training.series import train_seeds
 
-from .small import Killed, KilledAfter, Said, assert_equal_runs, spec_on
+from .small import Killed, KilledAfter, Said, assert_equal_runs, spec_on, write_corpus
+from .test_trackers import Remembers
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +87,48 @@ def test_runs_of_another_spec_are_not_taken_over(corpus: Path, tmp_path: Path) -
         "    try: --output or --set name=... for new runs",
     ]
     assert not (tmp_path / "small" / "0").exists()
+
+
+def test_runs_on_other_documents_are_not_taken_over(tmp_path: Path) -> None:
+    """Two have ended before the data changes; the third would be summarised with them."""
+    spec = spec_on(write_corpus(tmp_path / "corpus"))
+    train_seeds(spec, [0, 1], output=tmp_path)
+    shutil.rmtree(tmp_path / "corpus")
+    write_corpus(tmp_path / "corpus", seed=1)
+    with pytest.raises(RunError) as error:
+        train_seeds(spec, [0, 1, 2], output=tmp_path, go_on=True)
+    assert str(error.value).splitlines() == [
+        f"{tmp_path}/small/0: this run was trained on other documents than there are now",
+        f"{tmp_path}/small/1: this run was trained on other documents than there are now",
+        "    try: put the documents back",
+        "    try: --output or --set name=... for new runs",
+    ]
+    assert not (tmp_path / "small" / "2").exists()
+
+
+def test_a_summary_that_takes_the_place_of_another_says_so(corpus: Path, tmp_path: Path) -> None:
+    spec, said = spec_on(corpus, training={"steps": 1}), Said()
+    train_seeds(spec, [0, 1], output=tmp_path, reporter=said)
+    train_seeds(spec, [0, 1, 2], output=tmp_path, reporter=said, go_on=True)
+    told = f"{tmp_path}/small/summary.json is about seeds"
+    assert not any(line.startswith(told) for line in said.lines)
+    train_seeds(spec, [7, 0], output=tmp_path, reporter=said, go_on=True)
+    assert [line for line in said.lines if line.startswith(told)] == [
+        f"{told} 0, 1, 2; at the end it will be about 7, 0 alone: name all of them and continue the series for one "
+        "about all"
+    ]
+
+
+def test_one_tracker_object_does_not_show_several_runs(corpus: Path, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError) as error:
+        train_seeds(spec_on(corpus), [0, 1], output=tmp_path, trackers=["tensorboard", Remembers()])
+    assert str(error.value).splitlines() == [
+        "trackers: remembers: an object shows one run, and each of a series would write over the one before",
+        "    try: tensorboard",
+        "    try: wandb",
+        "    try: labelloom.train() for each seed, with a tracker of its own",
+    ]
+    assert not (tmp_path / "small").exists()
 
 
 def test_one_seed_is_no_series(corpus: Path, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from tensorboard.summary.writer import event_file_writer
 import labelloom
 from labelloom.errors import TrainingError
 
-from .small import Killed, KilledAfter, assert_equal_runs, events_of, two_stages, validations_of
+from .small import Killed, KilledAfter, Said, assert_equal_runs, events_of, two_stages, validations_of
 
 Scalars = dict[str, list[tuple[int, float]]]
 
@@ -121,6 +121,50 @@ def test_any_tracker_of_accelerate_is_told_the_same(corpus: Path, tmp_path: Path
     final = next(values for _, values in tracker.logged if "final/test/micro_f1" in values)
     assert final["final/test/micro_f1"] == run.scores["micro_f1"]
     assert tracker.finished == 1
+
+
+class Fails(Remembers):
+    """A service that is out of reach from one moment on."""
+
+    name = "fails"
+
+    def __init__(self, when: str) -> None:
+        super().__init__()
+        self.when = when
+
+    def log(self, values: dict[str, Any], step: int | None = None, **_: Any) -> None:
+        if any(name.startswith(self.when) for name in values):
+            raise ConnectionError("no network")
+
+    def finish(self) -> None:
+        super().finish()
+        if self.when == "finish":
+            raise TimeoutError
+
+
+@pytest.mark.parametrize(
+    ("when", "lines"),
+    [
+        (
+            "final/",
+            [
+                "tracker fails: the final scores on validation were not logged: ConnectionError: no network",
+                "tracker fails: the final scores on test were not logged: ConnectionError: no network",
+            ],
+        ),
+        ("finish", ["tracker fails: its log was not closed: TimeoutError"]),
+    ],
+)
+def test_a_tracker_that_fails_at_the_end_costs_nothing(
+    when: str, lines: list[str], corpus: Path, tmp_path: Path
+) -> None:
+    fails, other, said = Fails(when), Remembers(), Said()
+    run = labelloom.train(two_stages(corpus), output=tmp_path, trackers=[fails, other], reporter=said)
+    assert [line for line in said.lines if line.startswith("tracker")] == lines
+    for name in ("metrics.json", "model.safetensors", "decision.json", "predictions.parquet"):
+        assert (run.path / name).is_file()
+    assert sum("final/test/micro_f1" in values for _, values in other.logged) == 1
+    assert (fails.finished, other.finished) == (1, 1)
 
 
 def test_trackers_are_closed_when_training_fails(corpus: Path, tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ class Model(nn.Module):
         """
         states = self.states(batch, self.inference)
         scores = {branch.name: cast(Tensor, states[branch.name].scores) for branch in self.plan.branches}
-        return self._mix(scores, log_sums(scores, {}))
+        return self._mix(scores, log_sums(scores, {}) if self.scale == "distribution" else {})
 
     @torch.no_grad()
     def rank(self, batch: Batch, k: int, chunk: int = 4096) -> tuple[Tensor, Tensor]:
@@ -125,8 +125,10 @@ class Model(nn.Module):
         if self.scale == "distribution":
             made = {name: (values.float() - sums[name]).exp() for name, values in scores.items()}
         else:
-            made = {name: values.sigmoid() for name, values in scores.items()}
-        return torch.stack([branch.share * made[branch.name] for branch in self.plan.branches]).sum(0)
+            # In fp32: bf16 has no number between 0.996 and 1, and the first labels would tie.
+            made = {name: values.float().sigmoid() for name, values in scores.items()}
+        mixed = torch.stack([branch.share * made[branch.name] for branch in self.plan.branches]).sum(0)
+        return mixed.clamp(max=1)  # rounded shares of branches that are certain may add up to a little more
 
     def _split(self) -> tuple[frozenset[str], frozenset[str]]:
         """The live paths that run once, and those that run per chunk."""

@@ -137,13 +137,15 @@ def _model(spec: Spec, resolver: Resolver) -> ModelPlan | None:
         predictor = resolver.node(model.predictor, "predictor", "model.predictor", "model.predictor")
         if predictor is not None:
             branches.append(BranchPlan("main", (), predictor, 1.0))
+    # They add up to 1 but for what a spec rounds.
+    whole = sum(branch.share or 1 / len(model.branches) for branch in model.branches)
     for index, branch in enumerate(model.branches):
         path, key = f"model.branches.{branch.name}", f"model.branches.{index}"
         own = _label_modules(branch.label_modules, path, key, resolver)
         predictor = resolver.node(branch.predictor, "predictor", f"{path}.predictor", f"{key}.predictor")
         share = branch.share if branch.share is not None else 1 / len(model.branches)
         if predictor is not None and own is not None:
-            branches.append(BranchPlan(branch.name, own, predictor, share))
+            branches.append(BranchPlan(branch.name, own, predictor, share / whole))
     if encoder is None or modules is None or len(branches) < max(1, len(model.branches)):
         return None
     return ModelPlan(encoder, modules, tuple(branches))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from labelloom.bundles import Catalogue, load_target
 from labelloom.data.cache import digest_of
-from labelloom.data.folders import Files, split_named_files
+from labelloom.data.folders import Files, split_files_in
 from labelloom.data.records import Source
 from labelloom.errors import BundleError, DataError, LabelloomError, Problem
 from labelloom.formats import DataFormat
@@ -42,16 +42,18 @@ def recognised_source(path: Path, settings: DataSettings, catalogue: Catalogue) 
 
     A format is asked if the names of the files tell it and the spec names no field or column that it would ignore. A
     format that refuses and a broken bundle are no reason not to read, since what is there may only resemble what they
-    know. Raises DataError when two formats know it, or one and files that are a split by their names.
+    know. Raises DataError when two formats know it, or one and files that are a split by their names, and where a
+    format refuses and there is nothing else to read.
     """
     names = [other.name for other in path.iterdir()] if path.is_dir() else [path.name]
     found: list[tuple[DataFormat, Source]] = []
     states = catalogue.states()
-    refused = [
+    broken = [
         Problem("", f"the bundle {state.bundle.name} is broken, so its formats were not asked")
         for state in states
         if state.error
     ]
+    refused: list[Problem] = []
     for record in (record for state in states for record in state.formats):
         if not record.told_by(names) or _ignored(record, settings):
             continue
@@ -59,7 +61,7 @@ def recognised_source(path: Path, settings: DataSettings, catalogue: Catalogue) 
             source = _ask(record, path, settings, catalogue)
         except BundleError as error:
             problem = error.problems[0]
-            refused.append(Problem("", f"the {problem.where} is broken: {problem.message}", problem.suggestions))
+            broken.append(Problem("", f"the {problem.where} is broken: {problem.message}", problem.suggestions))
             continue
         except DataError as error:
             refused += error.problems
@@ -74,7 +76,9 @@ def recognised_source(path: Path, settings: DataSettings, catalogue: Catalogue) 
             suggestions=[f'format = "{record.name}" under [data] in the spec' for record, _ in found],
         )
     if not found:
-        return None, refused
+        if refused and not split_files_in(path, settings):
+            raise DataError.from_problems([*broken, *refused])
+        return None, [*broken, *refused]
     ((record, source),) = found
     left = _left(source, path, settings)
     if left:
@@ -87,13 +91,13 @@ def recognised_source(path: Path, settings: DataSettings, catalogue: Catalogue) 
                 for name in dict.fromkeys([record.name, *(form.name for _, form in left)])
             ],
         )
-    return source, refused
+    return source, [*broken, *refused]
 
 
 def _left(source: Source, path: Path, settings: DataSettings) -> Files:
     """The files that are a split by their names and that the source of a format leaves."""
     read = {Path(part.place).resolve() for split in source.splits for part in split.parts}
-    return [(other, form) for other, form in split_named_files(path, settings) if other.resolve() not in read]
+    return [(other, form) for other, form in split_files_in(path, settings) if other.resolve() not in read]
 
 
 def _ask(record: DataFormat, path: Path, settings: DataSettings, catalogue: Catalogue) -> Source | None:

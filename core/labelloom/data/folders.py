@@ -64,11 +64,13 @@ def folder_source(folder: Path, settings: DataSettings) -> Source:
     return form_source(name, splits, settings, folder, notes)
 
 
-def split_named_files(folder: Path, settings: DataSettings) -> Files:
-    """The files of a folder that are a split by their names, numbered ones too; none of a path that is no folder."""
-    paths = sorted(folder.iterdir()) if folder.is_dir() else []
-    files = [(path, form) for path in paths if path.is_file() and (form := form_of(path, settings.format))]
-    return [(path, form) for path, form in files if _split_called(_SHARD.sub(r"\g<stem>", stem_of(path)))]
+def split_files_in(source: Path, settings: DataSettings) -> Files:
+    """The files that are read of a folder by the names of splits, theirs or their folders'; a file is read itself."""
+    paths = [source]
+    if source.is_dir():
+        named = [path for path in sorted(source.iterdir()) if _split_called(_SHARD.sub(r"\g<stem>", stem_of(path)))]
+        paths = [path for each in named for path in (sorted(each.iterdir()) if each.is_dir() else [each])]
+    return [(path, form) for path in paths if path.is_file() and (form := form_of(path, settings.format))]
 
 
 def _told(path: Path, settings: DataSettings) -> bool:

@@ -29,12 +29,12 @@ class Splitter:
     """One way to split texts.
 
     description  one line for people
-    make         the function itself; raises SpecError when it needs a library that is not installed
+    make         the function itself, for the key that names it; raises SpecError there when a library is not installed
     version      changes whenever the words of some text do
     """
 
     description: str
-    make: Callable[[], SplitWords]
+    make: Callable[[str], SplitWords]
     version: Callable[[], str]
 
 
@@ -44,7 +44,7 @@ def word_splitter(name: str, where: str = "splitter") -> SplitWords:
     Raises SpecError, at the key `where`, with close names for one that there is not, and with the `pip install` for a
     library that is missing.
     """
-    return _found(name, where).make()
+    return _found(name, where).make(where)
 
 
 def splitter_key(name: str) -> str:
@@ -60,12 +60,30 @@ def _found(name: str, where: str) -> Splitter:
     return SPLITTERS[name]
 
 
-_WORD = r"\w+(?:['’\-]\w+)*|[^\w\s]"
+@cache
+def _mark() -> str:
+    """A pattern of what belongs to the letter before it, which `\\w` lacks: vowel signs, accents and points of their
+    own, and the joiners of Indic and Persian words."""
+
+    def marks(*codes: int) -> str:
+        return "".join(chr(code) for code in codes if unicodedata.category(chr(code)).startswith("M"))
+
+    # `re` goes through a class with signs beyond 0xffff one by one, so those are a class of their own.
+    near, far = marks(*range(0x300, 0x10000)), marks(*range(0x10000, 0x20000), *range(0xE0100, 0xE01F0))
+    return rf"(?![\0-\u02ff])(?:[\u200c\u200d{near}]|(?![\0-\uffff])[{far}])"
 
 
+@cache
 def _words() -> SplitWords:
-    pattern = re.compile(_WORD)
+    pattern = _pattern(r"\w")
     return lambda text: pattern.findall(text.lower())
+
+
+def _pattern(letter: str, alone: str = "") -> re.Pattern[str]:
+    """Words of what matches `letter`, or else single signs; `alone` comes before both. Each with its marks."""
+    marks = f"(?:{_mark()})*"
+    word = f"{letter}+(?:{_mark()}{letter}*)*"
+    return re.compile(rf"{alone and alone + marks + '|'}{word}(?:['’\-]{word})*|[^\w\s]{marks}")
 
 
 _SPACELESS = (
@@ -89,17 +107,12 @@ _SPACELESS = (
 @cache
 def _characters() -> SplitWords:
     spaceless = "".join(f"{chr(first)}-{chr(last)}" for first, last in _SPACELESS)
-    narrow = (chr(code) for first, last in _SPACELESS if last < 0x3400 for code in range(first, last + 1))
-    marks = "".join(sign for sign in narrow if unicodedata.category(sign).startswith("M"))
-    # A vowel sign or tone mark belongs to the letter before it; a letter of another script ends before the block.
-    other = rf"[^\W{spaceless}]"
-    pattern = re.compile(rf"[{spaceless}][{marks}]*|{other}+(?:['’\-]{other}+)*|[^\w\s]")
+    pattern = _pattern(rf"[^\W{spaceless}]", alone=f"[{spaceless}]")
     return lambda text: pattern.findall(text.lower())
 
 
 @cache
-def _jieba() -> SplitWords:
-    library = _import_jieba()
+def _jieba(library: Any) -> SplitWords:
     tokenizer = library.Tokenizer()
     # What its own `initialize` does, but for the copy that it leaves in the folder of temporary files.
     tokenizer.FREQ, tokenizer.total = tokenizer.gen_pfdict(tokenizer.get_dict_file())
@@ -108,7 +121,7 @@ def _jieba() -> SplitWords:
     return lambda text: [word.lower() for word in tokenizer.cut(text) if not word.isspace()]
 
 
-def _import_jieba() -> Any:
+def _import_jieba(where: str) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it is written for older releases of Python and setuptools
@@ -116,7 +129,7 @@ def _import_jieba() -> Any:
     except ImportError as error:
         raise SpecError(
             'splitter = "jieba" needs the library jieba, which is not installed',
-            where="splitter",
+            where=where,
             suggestions=['pip install "labelloom[chinese]"', 'splitter = "characters"'],
         ) from error
     jieba.setLogLevel(logging.WARNING)
@@ -125,24 +138,25 @@ def _import_jieba() -> Any:
 
 SPLITTERS: dict[str, Splitter] = {
     "words": Splitter(
-        "words of letters and digits, joined by apostrophes and hyphens, and single signs; in lower case",
-        _words,
-        lambda: _WORD,
+        "words of letters with their marks and digits, joined by apostrophes and hyphens, and single signs; in lower "
+        "case",
+        lambda where: _words(),
+        lambda: f"2 {unicodedata.unidata_version}",
     ),
     "whitespace": Splitter(
         "at white space alone, case kept: for texts that are split already",
-        lambda: str.split,
+        lambda where: str.split,
         lambda: "1",
     ),
     "characters": Splitter(
         "single characters of Chinese, Japanese, Thai, Lao, Khmer and Burmese, and words of all else; in lower case",
-        _characters,
-        lambda: f"1 {unicodedata.unidata_version}",
+        lambda where: _characters(),
+        lambda: f"2 {unicodedata.unidata_version}",
     ),
     "jieba": Splitter(
         'Chinese words, in lower case, by the library jieba (pip install "labelloom[chinese]")',
-        _jieba,
-        lambda: f"1 {_import_jieba().__version__}",
+        lambda where: _jieba(_import_jieba(where)),
+        lambda: f"1 {_import_jieba('splitter').__version__}",
     ),
 }
 """Every splitter by its name."""

@@ -21,7 +21,8 @@ def layer_factors(assembly: Assembly, decay: float) -> dict[int, float]:
         layers = part.rate_layers()
         for place, layer in enumerate(layers):
             factor = decay ** (len(layers) - 1 - place)
-            of_module |= {id(module): factor for top in layer for module in top.modules()}
+            for module in (module for top in layer for module in top.modules()):
+                of_module[id(module)] = max(of_module.get(id(module), 0.0), factor)
     if not of_module:
         raise SpecError(
             "no part of this model says what its layers are, so there is nothing to decay over",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,12 +11,13 @@ from typing import Any
 
 from labelloom.compose.plan import Plan
 from labelloom.compose.resolved import resolved
-from labelloom.errors import Problem, RunError
+from labelloom.data.corpus import load_corpus
+from labelloom.errors import Problem, RunError, TrainingError
 from labelloom.runs.folder import Run, RunFolder, write_json
 from labelloom.spec.describe import leaves
 from labelloom.training.processes import process_state
 from labelloom.training.progress import Reporter, Silent
-from labelloom.training.trackers import Tracker
+from labelloom.training.trackers import NAMES, Tracker
 from labelloom.training.train import How, begun, planned, resume, run_of, saved_plan, train_plan
 
 _SHOWN = 5
@@ -45,18 +47,27 @@ def train_seeds(
     """Train a spec with each of `seeds` and write mean and spread of their metrics to `<output>/<name>/summary.json`.
 
     Args:
-        spec, output, overrides, allow_local_code, reporter, trackers: as for `train`.
+        spec, output, overrides, allow_local_code, reporter: as for `train`.
         seeds: at least two different ones.
         go_on: take over the runs that have ended, go on with those that have not, and train the rest; without it a run
             that is there is an error.
+        trackers: "tensorboard" or "wandb"; not objects, each of which shows one run.
 
     Raises:
-        RunError: before anything trains, when runs are there already, or were made from another spec.
+        RunError: before anything trains, when runs are there already, or were made from another spec or other
+            documents.
+        TrainingError: for a tracker that is an object.
         ValueError: for fewer than two seeds.
         All that `train` raises; what has ended until then is kept.
     """
     if len(set(seeds)) < 2:
         raise ValueError("a series has at least two different seeds; train() is for one")
+    if objects := [tracker.name for tracker in trackers if not isinstance(tracker, str)]:
+        raise TrainingError(
+            f"{', '.join(objects)}: an object shows one run, and each of a series would write over the one before",
+            where="trackers",
+            suggestions=[*NAMES, "labelloom.train() for each seed, with a tracker of its own"],
+        )
     how = How(allow_local_code, reporter or Silent(), trackers)
     ready = plan_seeds(spec, seeds, output, tuple(overrides), how, go_on=go_on, again="go_on=True")
     runs = list(train_planned(ready, how))
@@ -79,7 +90,10 @@ def plan_seeds(
     """
     plans = [planned(spec, seed, overrides, how) for seed in dict.fromkeys(seeds)]
     runs = [run_of(plan, output) for plan in plans]
+    ended = go_on and any(run.finished for run in runs)
+    corpus = load_corpus(plans[0].spec.data).digest if ended else ""
     problems: list[Problem] = []
+    back: tuple[str, ...] = ()
     for plan, run in zip(plans, runs, strict=True):
         if begun(run) and not go_on:
             state = "has ended" if run.finished else "has begun"
@@ -88,10 +102,15 @@ def plan_seeds(
             problems.append(
                 Problem(str(run.path), f"this run was made from another spec, which differs in {differing}")
             )
+        elif run.finished and run.read_metrics().get("corpus") != corpus:
+            problems.append(Problem(str(run.path), "this run was trained on other documents than there are now"))
+            back = ("put the documents back",)
     if problems:
         last, new = problems[-1], "--output or --set name=... for new runs"
-        problems[-1] = Problem(last.where, last.message, (new,) if go_on else (again, new))
+        problems[-1] = Problem(last.where, last.message, (*back, new) if go_on else (again, new))
         raise RunError.from_problems(problems)
+    if len(runs) > 1:
+        _tell_of_replaced(_summary_of(runs[0]), [plan.spec.seed for plan in plans], how.reporter)
     process_state().wait_for_everyone()
     return list(zip(plans, runs, strict=True))
 
@@ -118,10 +137,26 @@ def write_summary(runs: Sequence[Run]) -> tuple[Path, dict[str, Any]]:
         "seeds": [run.metrics["seed"] for run in runs],
         **{name: _spread([run.metrics[name] for run in runs]) for name in groups},
     }
-    path = runs[0].path.parent / "summary.json"
+    path = _summary_of(runs[0])
     if process_state().is_main_process:
         write_json(path, summary)
     return path, summary
+
+
+def _summary_of(run: Run | RunFolder) -> Path:
+    """Where the summary of a run and of those with other seeds lies."""
+    return run.path.parent / "summary.json"
+
+
+def _tell_of_replaced(path: Path, seeds: Sequence[int], reporter: Reporter) -> None:
+    """Say which seeds an older summary is about and the new one will not be."""
+    before = json.loads(path.read_text(encoding="utf-8"))["seeds"] if path.is_file() else []
+    if set(before) - set(seeds):
+        old, new = (", ".join(map(str, each)) for each in (before, seeds))
+        reporter.say(
+            f"{path} is about seeds {old}; at the end it will be about {new} alone: name all of them and continue the "
+            "series for one about all"
+        )
 
 
 def _spread(groups: Sequence[Mapping[str, float]]) -> dict[str, dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from typing import TypeAlias
 
@@ -49,8 +49,14 @@ class Tracking:
     through all stages.
     """
 
-    def __init__(self, trackers: Sequence[Tracker], run: RunFolder, spec: Spec, step: int) -> None:
-        """Open them at `step`: what an interrupted run logged after it is written again."""
+    def __init__(
+        self, trackers: Sequence[Tracker], run: RunFolder, spec: Spec, step: int, say: Callable[[str], None]
+    ) -> None:
+        """Open them at `step`: what an interrupted run logged after it is written again.
+
+        `say` is told what goes wrong when the run has its results already.
+        """
+        self._say = say
         self._accelerator: Accelerator | None = None
         if not PartialState().is_main_process:
             return
@@ -86,19 +92,25 @@ class Tracking:
         self._log({f"{stage}/validation/{name}": value for name, value in scores.items()}, step)
 
     def final(self, split: str, step: int, scores: Mapping[str, float]) -> None:
-        """Show the final scores of a split."""
-        self._log({f"final/{split}/{name}": value for name, value in scores.items()}, step)
+        """Show the final scores of a split. A tracker that fails is told of, and keeps nothing from the others."""
+        values = {f"final/{split}/{name}": value for name, value in scores.items()}
+        self._each(f"the final scores on {split} were not logged", lambda tracker: tracker.log(values, step=step))
 
     def _log(self, values: Mapping[str, float], step: int) -> None:
         if self._accelerator is not None:
             self._accelerator.log(dict(values), step=step)
 
     def close(self) -> None:
-        """Nothing more is logged."""
-        if self._accelerator is not None:
-            # Not end_training(), which would also part the processes, though other seeds may follow.
-            for tracker in self._accelerator.trackers:
-                tracker.finish()
+        """Nothing more is logged. A tracker that fails is told of, and keeps none of the others open."""
+        # Not end_training(), which would also part the processes, though other seeds may follow.
+        self._each("its log was not closed", lambda tracker: tracker.finish())
+
+    def _each(self, otherwise: str, do: Callable[[GeneralTracker], object]) -> None:
+        for tracker in self._accelerator.trackers if self._accelerator is not None else []:
+            try:
+                do(tracker)
+            except Exception as error:  # whatever somebody else's service may raise
+                self._say(f"tracker {tracker.name}: {otherwise}: {type(error).__name__}: {error}".rstrip(": "))
 
 
 def _named(name: str, run: RunFolder, spec: Spec, key: str, step: int) -> GeneralTracker:

@@ -198,7 +198,7 @@ def train_plan(plan: Plan, run: RunFolder, how: How, fresh: bool) -> Run:
         _same_corpus(progress, run, corpus)
         names = [stage.name for stage in plan.stages[: progress.stage + 1]]
         reporter.say(f"resuming after step {progress.step} of stage {names[-1]!r} ({len(names)} of {len(plan.stages)})")
-    tracking = Tracking(how.trackers, run, resolved(plan), progress.total)
+    tracking = Tracking(how.trackers, run, resolved(plan), progress.total, reporter.say)
     if fresh and state.is_main_process:
         # The last thing before training: whatever could not be read or built until here leaves no run behind.
         replace_file(run.spec, lambda beside: beside.write_text(spec_to_toml(resolved(plan)), encoding="utf-8"))
@@ -258,9 +258,9 @@ def _finish(job: Job, progress: Progress, state: PartialState) -> None:
         metrics[split.name] = measured(answers.predicted, answers.ranking)
         if probabilities:
             metrics[f"{split.name}_at_0.5"] = measured(half.decide(answers.ranking), answers.ranking)
-        job.tracking.final(split.name, progress.total, metrics[split.name])
         if split is corpus.validation and (warning := told_sameness(split, answers.predicted, ranking)):
             job.reporter.say(warning)
+    metrics["corpus"] = corpus.digest
     metrics["documents"] = {split.name: len(split) for split in corpus.splits.values()}
     metrics["parameters"] = sum(weight.numel() for weight in job.assembly.model.parameters())
     metrics["steps"] = progress.taken
@@ -272,6 +272,9 @@ def _finish(job: Job, progress: Progress, state: PartialState) -> None:
     answers.save(run.predictions)
     write_json(run.metrics, metrics)
     job.checkpoints.clear()
+    # Last: no service that is out of reach may cost the results.
+    for split in filter(None, (corpus.validation, corpus.test)):
+        job.tracking.final(split.name, progress.total, metrics[split.name])
 
 
 def _same_labels(run: RunFolder, corpus: Corpus) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,6 @@ import pytest
 from labelloom.data.corpus import Corpus, load_uncut
 from labelloom.errors import DataError
 from labelloom.spec.data import DataSettings
-from labelloom_standard.formats import reuters
 
 
 @pytest.fixture(autouse=True)
@@ -144,8 +144,14 @@ def test_a_damaged_file_of_stories(folder: Path) -> None:
 def test_stories_are_parsed_once_to_know_the_topics(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, stories in STORIES.items():
         _write(folder / name, "".join(stories))
-    parsed = []
-    monkeypatch.setattr(reuters, "_stories", lambda path, real=reuters._stories: parsed.append(path.name) or real(path))
+    module = import_module("labelloom_standard.formats.reuters")
+    parsed, stories_of = [], module._stories
+
+    def noted(path: Path) -> object:
+        parsed.append(path.name)
+        return stories_of(path)
+
+    monkeypatch.setattr(module, "_stories", noted)
     load(folder)
     parsed.clear()
     load(folder)  # from the cache
