@@ -28,6 +28,13 @@ Scale = Literal["probabilities", "distribution", "ranks"]
 """What a loss makes of scores: through a sigmoid each the probability of its label; through a softmax over every label
 a distribution, whose parts add up to 1; or nothing but an order."""
 
+WHAT_SCORES_DO: dict[Scale, str] = {
+    "probabilities": "are probabilities",
+    "distribution": "share 1 among all labels",
+    "ranks": "only rank labels",
+}
+"""The end of a sentence that begins with "the scores"."""
+
 DOCUMENT_SIDE = frozenset({"tokens", "document", "aspects"})
 LABEL_SIDE = frozenset({"labels", "label_table", "scores"})
 FIELDS = DOCUMENT_SIDE | LABEL_SIDE

@@ -29,7 +29,7 @@ class Config(BaseModel):
     TOML has no null. An option that may be None and is something else by default takes the word "none" for it.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod

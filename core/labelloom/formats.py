@@ -37,7 +37,8 @@ class DataFormat:
     Args:
         name: `bundle/format`, what `data.format` says in a spec.
         target: `module:function`. It takes the path of a file or folder (pathlib) and `DataSettings`, and answers a
-            `labelloom.data.records.Source`, or None where what it finds there is not its own.
+            `labelloom.data.records.Source`, or None where what it finds there is not its own. A DataError refuses what
+            is its own and wrong; it ends the reading only if nothing else reads what is there.
         files: patterns of file names that tell the format, `"reut2-*.sgm"`. A folder must hold a file for each of
             them, alternatives stand in one: `"trn.json | trn.json.gz"`. Without any it is asked about everything.
         settings: the keys of `[data]` about fields and columns that it uses: `{"text"}`; others are refused.

@@ -169,7 +169,9 @@ def test_a_broken_bundle_stops_no_table(site, tmp_path):
     assert texts(tmp_path / "train.csv", label_separator=";") == ["one"]
     (tmp_path / "train.odd").touch()
     said = "the bundle bad is broken, so its formats were not asked"
-    assert failure(tmp_path / "train.odd").startswith(f"{said}\n{tmp_path / 'train.odd'}: this kind of file is not read")
+    assert failure(tmp_path / "train.odd").startswith(
+        f"{said}\n{tmp_path / 'train.odd'}: this kind of file is not read"
+    )
     assert said in notes(tmp_path / "train.csv", label_separator=";")
     (tmp_path / "train.csv").write_text("01,hello\n10,you\n")
     assert failure(tmp_path).startswith(f"{said}\n{tmp_path / 'train.csv'}:1: no column 'text'")
@@ -179,7 +181,10 @@ def test_a_broken_bundle_stops_no_table(site, tmp_path):
 def test_a_format_that_cannot_be_imported_or_answers_nonsense_is_told_where_nothing_else_reads(office, minutes):
     office(record(target="bundle_office.nowhere:minutes"), record("office/wrong", "wrong"))
     told = failure(minutes)
-    assert "the format office/minutes (labelloom-office 1.0) is broken: bundle_office.nowhere:minutes: there is no module" in told
+    assert (
+        "the format office/minutes (labelloom-office 1.0) is broken: bundle_office.nowhere:minutes: there is no module"
+        in told
+    )
     assert "the format office/wrong (labelloom-office 1.0) is broken: bundle_office.reading:wrong answered [" in told
     assert "format office/minutes (labelloom-office 1.0): bundle_office.nowhere:minutes: there is no" in failure(
         minutes, format="office/minutes"

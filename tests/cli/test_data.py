@@ -192,3 +192,27 @@ def test_another_kind_of_picture_is_refused(labelloom_: Callable[..., Result], s
     result = labelloom_("data", "small", "--plot", "a.png")
     assert result.exit_code == 2
     assert "'a.png' does not end in .svg." in result.stderr
+
+
+def test_the_folder_of_the_picture_is_looked_for_before_anything_is_read(labelloom_: Callable[..., Result]) -> None:
+    result = labelloom_("data", "nothing-to-read", "--plot", "nowhere/plot.svg")
+
+    assert result.exit_code == 2
+    assert "Invalid value for --plot: there is no folder 'nowhere'." in lines(result.stderr)[-1]
+
+
+def test_control_characters_are_shown_and_do_nothing(labelloom_: Callable[..., Result], folder: Path) -> None:
+    red = "\x1b[31m"
+    write(folder / f"of{red}/train.jsonl", [(f"a {red}b", [f"x{red}", "y"])])
+    write(folder / f"of{red}/test.jsonl", [(f"a {red}b", [f"z{red}"])])
+
+    result = labelloom_("data", f"of{red}", "--plot", "plot.svg")
+
+    assert result.exit_code == 0, result.output
+    assert "\x1b" not in result.stdout
+    told = lines(result.stdout)
+    assert told[0].startswith("of\\x1b[31m")
+    assert "text a \\x1b[31mb" in told
+    assert "labels x\\x1b[31m, y" in told
+    title = ElementTree.parse(folder / "plot.svg").getroot().findtext(f"{SVG}text")
+    assert title == "of\\x1b[31m: documents a label in train"

@@ -61,6 +61,10 @@ def test_csv_with_quotes_line_ends_and_ids() -> None:
     assert read(b"text\n" + b"x" * 200_000 + b"\n", "csv") == [(2, "x" * 200_000)]
 
 
+def test_tsv_is_csv_between_tabs() -> None:
+    assert read(b'id\ttext\nx\ta, b\n\t"c\td"\n', "tsv") == [("x", "a, b"), (3, "c\td")]
+
+
 @given(
     st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n\r")), max_size=8),
     st.integers(1, 5),
@@ -102,6 +106,8 @@ def test_a_blank_line_does_not_keep_a_document_waiting() -> None:
         ("a.json", b"[", "jsonl"),
         ("a.csv", b"", "csv"),
         ("a.csv.gz", b"", "csv"),
+        ("a.tsv", b"id\ttext\n", "tsv"),
+        ("a.tsv.gz", b"", "tsv"),
         ("a.txt", b'{"text": "a"}\n', "lines"),
         ("a", b"plain\n", "lines"),
         ("a", b"", "lines"),
@@ -147,6 +153,7 @@ def test_looking_at_the_first_line_takes_nothing(folder: Path) -> None:
         ("csv", b"id,txt\n1,a\n", "input:1", "no column 'text'; the header has 'id', 'txt'", "--text-field txt"),
         ("csv", b"id,text\n1,a,b\n", "input:2", "the row has 3 fields, the header 2", "between double quotes"),
         ("csv", b"id,text\n\n1\n", "input:3", "the row has 1 field, the header 2", "between double quotes"),
+        ("tsv", b"id\ttext\n1\ta\tb\n", "input:2", "the row has 3 fields, the header 2", "a text with tabs or line"),
         ("csv", b'text\na\n"b\nc\n', "input:3", "broken CSV: unexpected end of data", "are written twice"),
         ("csv", b'text\n"b"c\n', "input:2", "broken CSV: ',' expected after '\"'", "are written twice"),
     ],

@@ -86,7 +86,7 @@ def test_what_came_before_a_mistake_is_printed(labelloom_: Callable[..., Result]
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [(["--format", "xml"], "'xml' is not one of auto, lines, jsonl, csv."), (["--top-k", "0"], "--top-k")],
+    [(["--format", "xml"], "'xml' is not one of auto, lines, jsonl, csv, tsv."), (["--top-k", "0"], "--top-k")],
 )
 def test_usage_errors(labelloom_: Callable[..., Result], run: Path, arguments: list[str], message: str) -> None:
     result = labelloom_("predict", run, *arguments)

@@ -41,3 +41,17 @@ def test_intervals_stand_beside_the_first_column(capsys: pytest.CaptureFixture[s
         "documents without labels 2",
     ]
     assert not any(line != line.rstrip() for line in text.splitlines())
+
+
+def test_control_characters_in_labels_are_shown() -> None:
+    label = {
+        "label": "a\x1b[2J",
+        "name": "A\x9bm",
+        "group": "",
+        "support": 1,
+        "precision": 1.0,
+        "recall": 1.0,
+        "f1": 1.0,
+    }
+    made = label_table([label])
+    assert [next(iter(column.cells)) for column in made.columns][:2] == ["a\\x1b[2J", "A\\x9bm"]

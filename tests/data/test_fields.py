@@ -122,7 +122,9 @@ def test_a_description_may_be_unknown(tmp_path: Path, write: Write) -> None:
 def test_columns_that_are_named_are_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
     names = [f"c{number}" for number in range(300)]
     asked: list[str] = []
-    monkeypatch.setattr(fields, "fnmatchcase", lambda name, pattern: asked.append(pattern) or fnmatchcase(name, pattern))
+    monkeypatch.setattr(
+        fields, "fnmatchcase", lambda name, pattern: asked.append(pattern) or fnmatchcase(name, pattern)
+    )
     settings = DataSettings(source="x", text="c0", labels=[*names[1:], "c1[0-9]", "*", "text"])
     assert fields.label_fields(names, settings) == tuple(names[1:])
     assert set(asked) == {"c1[0-9]", "*"}

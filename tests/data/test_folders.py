@@ -128,7 +128,9 @@ def test_one_split_in_two_forms(tmp_path: Path) -> None:
     )
     assert texts(tmp_path / "deep", format="tsv") == {"train": ["u"]}
     assert failure(tmp_path / "deep", format="json") == (
-        f"{tmp_path / 'deep' / 'train'}: has no file that is read; expected .json or .json.gz"
+        f"{tmp_path / 'deep' / 'train'}: has no file that is read; expected .json or .json.gz\n"
+        "    try: another name for the folder, if it is no split\n"
+        '    try: [data.files] train = ["…"], to name the files'
     )
 
 
@@ -170,7 +172,11 @@ def test_signs_of_patterns_in_the_name_of_the_folder(tmp_path: Path) -> None:
     folder = fill(tmp_path / "x[1]*", **{"a.csv": "a", "deep__b.csv": "b"})
     assert texts(folder, files={"train": "*.csv"}) == {"train": ["a"]}
     assert texts(folder, files={"train": "**/*.csv"}) == {"train": ["a", "b"]}
-    assert texts(folder, files={"train": "a.csv", "test": f"{tmp_path}/*/deep/*.csv"}) == {"train": ["a"], "test": ["b"]}
+    assert texts(folder, files={"train": f"{folder}/*.csv"}) == {"train": ["a"]}
+    assert texts(folder, files={"train": "a.csv", "test": f"{tmp_path}/*/deep/*.csv"}) == {
+        "train": ["a"],
+        "test": ["b"],
+    }
 
 
 def test_numbered_files_may_start_from_1(tmp_path: Path) -> None:
@@ -202,9 +208,17 @@ def test_names_in_capital_letters(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("train.jsonl", {"delimiter": ";"}, "data.delimiter: no file here is CSV, so delimiter means nothing: train.jsonl"),
+        (
+            "train.jsonl",
+            {"delimiter": ";"},
+            "data.delimiter: no file here is CSV, so delimiter means nothing: train.jsonl",
+        ),
         ("train.tsv", {"delimiter": ";"}, "data.delimiter: no file here is CSV, so delimiter means nothing: train.tsv"),
-        ("train.json", {"quotes": False}, "data.quotes: no file here is CSV or TSV, so quotes means nothing: train.json"),
+        (
+            "train.json",
+            {"quotes": False},
+            "data.quotes: no file here is CSV or TSV, so quotes means nothing: train.json",
+        ),
         ("train.parquet", {"quotes": False}, "data.quotes: no file here is CSV or TSV, so quotes means nothing: train"),
     ],
 )
@@ -219,7 +233,7 @@ def test_keys_about_cells_belong_to_tables_of_text(
 
 
 def test_keys_about_cells_mean_the_tables_among_several_forms(tmp_path: Path) -> None:
-    (tmp_path / "train.csv").write_text("text;labels\nt\"1;[1]\n")
+    (tmp_path / "train.csv").write_text('text;labels\nt"1;[1]\n')
     (tmp_path / "test.jsonl").write_text('{"text": "e", "labels": ["1"]}\n')
     corpus = load(tmp_path, delimiter=";", quotes=False)
     assert [list(split.texts) for split in corpus.splits.values()] == [['t"1'], ["e"]]

@@ -39,8 +39,14 @@ WRONG = [
     ("[" * 100_000, ":1: broken JSON: maximum recursion depth exceeded"),
     (f'[{GOOD}, "a text"]', ":2: expected a list of objects, found a string in it\n    try: write {"),
     (f'[{GOOD}, {{"text": "a"}}]', ":2: no field 'labels'; the record has 'text'"),
-    (f"[{GOOD}]\n[{GOOD}]", ":2: broken JSON: '[{\"text\": \"some text\", \"labels\": [\"a\"]}]' follows the end of the list; expected"),
-    (f"[{GOOD}]{GOOD} garbage", ":1: broken JSON: '{\"text\": \"some text\", \"labels\": [\"a\"]} g' follows the end of the list"),
+    (
+        f"[{GOOD}]\n[{GOOD}]",
+        ':2: broken JSON: \'[{"text": "some text", "labels": ["a"]}]\' follows the end of the list; expected',
+    ),
+    (
+        f"[{GOOD}]{GOOD} garbage",
+        ':1: broken JSON: \'{"text": "some text", "labels": ["a"]} g\' follows the end of the list',
+    ),
     ("[]", ": the train split is empty; expected at least one document"),
     ("", ": the train split is empty; expected at least one document"),
     ("  \n", ": the train split is empty; expected at least one document"),

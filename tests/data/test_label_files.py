@@ -88,7 +88,11 @@ def test_a_line_of_names_ends_as_lines_do(tmp_path: Path, sign: str, end: str) -
 
 @pytest.mark.parametrize("end", [".gz", ".GZ"])
 def test_packed_files_of_names_are_of_the_same_form(tmp_path: Path, end: str) -> None:
-    for name, content in (("lab.json", '{"a": "A"}'), ("lab.csv", "code,name\na,A\n"), ("lab.TSV", "code\tname\na\tA\n")):
+    for name, content in (
+        ("lab.json", '{"a": "A"}'),
+        ("lab.csv", "code,name\na,A\n"),
+        ("lab.TSV", "code\tname\na\tA\n"),
+    ):
         path = tmp_path / f"{name}{end}"
         path.write_bytes(gzip.compress(content.encode()))
         assert read_label_file(path).names == {"a": "A"}

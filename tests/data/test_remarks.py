@@ -82,4 +82,4 @@ def test_splits_that_training_cuts_are_counted() -> None:
     ]
     told = said(["validation=0.5", "test=0.2"], train=FINE)
     assert [each.partition(":")[0] for each in told] == ["train", "test"]
-    assert told[0].startswith("train: only 300 documents after the cut: what is learnt from so few varies")
+    assert told[0].startswith("train: only 180 documents after the cut: what is learnt from so few varies")

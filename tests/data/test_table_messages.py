@@ -168,6 +168,11 @@ def test_a_parquet_file_without_columns(tmp_path: Path) -> None:
 
 def test_a_string_of_parquet_that_is_not_utf_8(tmp_path: Path) -> None:
     path = tmp_path / "train.parquet"
-    broken = pa.Array.from_buffers(pa.string(), 3, [None, pa.py_buffer(b"\0\0\0\0\1\0\0\0\3\0\0\0\4\0\0\0"), pa.py_buffer(b"ab\xe9c")])
+    broken = pa.Array.from_buffers(
+        pa.string(), 3, [None, pa.py_buffer(b"\0\0\0\0\1\0\0\0\3\0\0\0\4\0\0\0"), pa.py_buffer(b"ab\xe9c")]
+    )
     pq.write_table(pa.table({"text": broken, "labels": [["x"], ["y"], ["x"]]}), path)
-    assert failure(path) == f"{path}:2: the column 'text' is not UTF-8: byte 0xe9 at position 1 of the cell"
+    assert failure(path) == (
+        f"{path}:2: the column 'text' is not UTF-8: byte 0xe9 at position 1 of the cell\n"
+        "    try: write the column again as UTF-8"
+    )

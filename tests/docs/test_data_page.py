@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import re
 from collections.abc import Callable, Iterable
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from labelloom.data.corpus import load_corpus
@@ -86,6 +89,15 @@ def test_a_one_hot_cell_that_is_wrong(row: list[str], tmp_path: Path) -> None:
     assert problems_in(path, labels=["toxic"]) == (Problem(f"{path}:3", message, tuple(remedies)),)
 
 
+def parquet_that_is_not_utf_8() -> bytes:
+    """A file with the text "a", and a byte 0xe9 after it."""
+    offsets = pa.array([0, 2], pa.int32()).buffers()[1]
+    texts = pa.Array.from_buffers(pa.string(), 1, [None, offsets, pa.py_buffer(b"a\xe9")])
+    file = io.BytesIO()
+    pq.write_table(pa.table({"text": texts, "labels": [["a"]]}), file)
+    return file.getvalue()
+
+
 Files = dict[str, bytes]
 CSV = b"text,labels\na,x\n"
 LABELS = {"labels.json": b'{"a": "A", "billing": "Billing"}'}
@@ -94,6 +106,15 @@ FILES: dict[str, Files] = {
     "UTF-16": {"train.jsonl": json.dumps(GOOD).encode("utf-16")},
     "A JSON list instead of lines": {"train.jsonl": json.dumps([GOOD], indent=1).encode()},
     "A JSON list that is cut off": {"train.json": json.dumps([GOOD]).encode()[:-1]},
+    "Anything after the end of a JSON list": {"train.json": json.dumps([GOOD]).encode() * 2},
+    "A Parquet string that is not UTF-8": {"train.parquet": parquet_that_is_not_utf_8()},
+    "A folder called like a split with other things in it": {"train.csv": CSV, "test/notes.txt": b"x"},
+    "A published form and another split beside it": {
+        "text_train": b"a",
+        "label_train": b"x",
+        "train.jsonl": lines(GOOD),
+    },
+    "`delimiter` or `quotes` without a table of text": {"train.jsonl": lines(GOOD)},
     "A Parquet file that is none": {"train.parquet": b"PAR1"},
     "One label with two names": {"train.jsonl": lines({**GOOD, "names": ["A"]}, {**GOOD, "names": ["B"]})},
     "More names than labels": {"train.jsonl": lines({**GOOD, "names": ["A", "B"]})},
@@ -124,6 +145,8 @@ FILES: dict[str, Files] = {
 OPTIONS: dict[str, dict[str, object]] = {
     "One label with two names": {"label_names": "names"},
     "More names than labels": {"label_names": "names"},
+    "`delimiter` or `quotes` without a table of text": {"delimiter": ";"},
+    "`hf:` classes and `label_names`": {"label_names": "text"},
     "`[data.files]` names no file": {"files": {"train": "x.csv"}},
     "A file in two splits": {"files": {"train": "train.csv", "test": "*.csv"}},
     "`label_file` is not there": {"label_file": "names.txt"},
@@ -136,6 +159,8 @@ OTHERS: dict[str, Callable[[Path], object]] = {
     "No such source": lambda folder: "arxiv-mni",
     "Another kind of file": lambda folder: write(folder, {"data.xlsx": b"PK"}) / "data.xlsx",
     "`hf:` without a training split": lambda folder: f"hf:{write(folder, {'test.jsonl': lines(GOOD)})}",
+    "`hf:` with two splits for one": lambda folder: f"hf:{write(folder, two_validation_splits())}",
+    "`hf:` classes and `label_names`": lambda folder: f"hf:{with_classes(folder)}",
     "`hf:` without a column": lambda folder: (
         f"hf:{write(folder, {'train.jsonl': lines({'sentence': 'a', 'labels': []})})}"
     ),
@@ -145,7 +170,28 @@ OTHERS: dict[str, Callable[[Path], object]] = {
 def write(folder: Path, files: Files) -> Path:
     folder.mkdir(exist_ok=True)
     for name, content in files.items():
+        (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes(content)
+    return folder
+
+
+def configured(*splits: str) -> bytes:
+    """The README that tells `datasets` which splits there are."""
+    files = "".join(f"  - split: {split}\n    path: {split}.jsonl\n" for split in splits)
+    return f"---\nconfigs:\n- config_name: default\n  data_files:\n{files}---\n".encode()
+
+
+def two_validation_splits() -> Files:
+    splits = ("train", "validation", "dev")
+    return {"README.md": configured(*splits), **{f"{split}.jsonl": lines(GOOD) for split in splits}}
+
+
+def with_classes(folder: Path) -> Path:
+    folder.mkdir()
+    classes = datasets.Sequence(datasets.ClassLabel(names=["a"]))
+    features = datasets.Features({"text": datasets.Value("string"), "labels": classes})
+    rows = datasets.Dataset.from_list([{"text": "t", "labels": [0]}], features=features)
+    rows.to_parquet(folder / "train.parquet")
     return folder
 
 
@@ -184,10 +230,7 @@ def whole(**changes: Any) -> Files:
     return {f"{split}.jsonl": lines(*documents) for split, documents in splits.items()}
 
 
-README = b"---\nconfigs:\n- config_name: default\n  data_files:\n" + b"".join(
-    b"  - split: %s\n    path: %s.jsonl\n" % (split, split)
-    for split in (b"train", b"validation", b"test", b"unsupervised")
-)
+USED = ("train", "validation", "test")
 TOLERATED: dict[str, Callable[[Path], Iterable[str]]] = {
     "A blank text": lambda folder: notes_on(folder, whole(train={"text": " "})),
     "No label": lambda folder: notes_on(folder, whole(train={"labels": []})),
@@ -200,12 +243,17 @@ TOLERATED: dict[str, Callable[[Path], Iterable[str]]] = {
     "A name without documents": lambda folder: notes_on(
         folder, {**whole(), "labels.json": b'{"a": "A", "rare": "Rare"}'}
     ),
+    "Files of a format that refuses them, beside others that are read": lambda folder: notes_on(
+        folder, {**whole(), "train.txt": b"1 1 1\n0 0:1\n"}
+    ),
     "Files that are no split": lambda folder: notes_on(folder, {**whole(), "extra.jsonl": lines(GOOD)}),
     "Texts that are made of word counts": lambda folder: notes_on(
         folder, {"train.txt": b"2 1 2\n0 0:1\n1 0:1\n", "Xf.txt": b"word"}
     )[:1],
     "`hf:` splits that are not used": lambda folder: notes_on(
-        folder, {**whole(), "unsupervised.jsonl": lines(*numbered(1, "u")), "README.md": README + b"---\n"}, "hf:"
+        folder,
+        {**whole(), "unsupervised.jsonl": lines(*numbered(1, "u")), "README.md": configured(*USED, "unsupervised")},
+        "hf:",
     ),
     "No validation split": lambda folder: notes_on(
         folder, {"train.jsonl": lines(*numbered(20, "train")), "test.jsonl": lines(*numbered(1, "test"))}

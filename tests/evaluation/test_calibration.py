@@ -45,13 +45,13 @@ def platt_targets(true: np.ndarray) -> np.ndarray:
 def test_a_temperature_is_found_again():
     logits, truth = logits_of_truth(0)
     for heat in (0.5, 1.0, 3.0):
-        found = fit_calibration(TEMPERATURE, complete(expit(logits * heat)), truth, True)
+        found = fit_calibration(TEMPERATURE, complete(expit(logits * heat)), truth, "probabilities")
         assert found.temperature == pytest.approx(heat, rel=0.06)
 
 
 def test_no_other_temperature_has_a_lower_cross_entropy():
     logits, truth = logits_of_truth(1, 200)
-    found = fit_calibration(TEMPERATURE, complete(expit(2 * logits)), truth, True).temperature
+    found = fit_calibration(TEMPERATURE, complete(expit(2 * logits)), truth, "probabilities").temperature
     dense = truth.to_dense()
     reached = cross_entropy(expit(2 * logits / found), dense)
     assert reached <= min(cross_entropy(expit(2 * logits / (found * by)), dense) for by in (0.5, 0.9, 0.99, 1.01, 2))
@@ -61,7 +61,7 @@ def test_no_other_temperature_has_a_lower_cross_entropy():
 def test_platt_is_a_logistic_regression_on_smoothed_targets(scale):
     logits, truth = logits_of_truth(2, 150)
     scores = complete((scale * (3 * logits + 10)).astype(np.float32))
-    found = fit_calibration(PLATT, scores, truth, False)
+    found = fit_calibration(PLATT, scores, truth, "ranks")
     # Soft targets are both answers, weighted.
     x, targets = scores.to_dense().astype(np.float64).reshape(-1, 1) / scale, platt_targets(truth.to_dense()).ravel()
     regression = LogisticRegression(C=np.inf, tol=1e-10, max_iter=1000)
@@ -73,7 +73,7 @@ def test_platt_is_a_logistic_regression_on_smoothed_targets(scale):
 
 def test_platt_works_on_the_logits_of_probabilities():
     logits, truth = logits_of_truth(3)
-    found = fit_calibration(PLATT, complete(expit(2 * logits + 1)), truth, True)
+    found = fit_calibration(PLATT, complete(expit(2 * logits + 1)), truth, "probabilities")
     assert (found.of, found.slope, found.intercept) == (
         "logit",
         pytest.approx(0.5, abs=0.03),
@@ -88,7 +88,9 @@ def test_the_order_never_changes(problem, depth, name, probabilities):
     assume(len(truth.values) and (probabilities or name == "platt"))
     values = expit(scores.astype(np.float64)) if probabilities else scores
     ranking = Ranking.from_dense(values, min(depth, scores.shape[1]))
-    decision = fit_decision(DecisionSettings(calibration=name), ranking, truth, probabilities=probabilities)
+    decision = fit_decision(
+        DecisionSettings(calibration=name), ranking, truth, scale="probabilities" if probabilities else "ranks"
+    )
     shown = decision.calibrated(ranking)
     assert np.array_equal(shown.labels, ranking.labels)
     assert shown.scores.min() >= 0
@@ -104,18 +106,60 @@ def test_of_scores_that_tell_nothing_platt_makes_the_share_of_true_labels(proble
     assume(len(truth.values))
     dense = truth.to_dense()
     scores = -dense.astype(np.float32) if falling else np.full(dense.shape, 0.25, dtype=np.float32)
-    found = fit_calibration(PLATT, complete(scores), truth, False)
+    found = fit_calibration(PLATT, complete(scores), truth, "ranks")
     assert found.slope == 0
     assert expit(found.intercept) == pytest.approx(platt_targets(dense).mean())
     assert "(where the scores tell nothing)" in found.describe()
 
 
+def shares_of(seed: int) -> tuple[Ranking, LabelSets]:
+    """Peaked distributions over many labels, most of which have a share close to 0, and one true label a document."""
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(0, 8, size=(40, 300))
+    logits -= np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    true = [[int(rng.choice(300, p=np.exp(row / 3) / np.exp(row / 3).sum()))] for row in logits]
+    return complete(np.exp(logits).astype(np.float32)), LabelSets.from_lists(true, 300)
+
+
+def test_platt_works_on_the_logarithms_of_shares():
+    """A regression of the logarithms, of which no share is too small."""
+    ranking, truth = shares_of(0)
+    found = fit_calibration(PLATT, ranking, truth, "distribution")
+    assert found.of == "log"
+    x, targets = np.log(ranking.to_dense().astype(np.float64)).reshape(-1, 1), platt_targets(truth.to_dense()).ravel()
+    regression = LogisticRegression(C=np.inf, tol=1e-10, max_iter=1000)
+    regression.fit(np.vstack([x, x]), np.repeat([1, 0], len(x)), np.concatenate([targets, 1 - targets]))
+    assert found.slope == pytest.approx(regression.coef_[0, 0], rel=1e-3)
+    assert found.intercept == pytest.approx(regression.intercept_[0], rel=1e-3)
+    assert "sigmoid(" in found.describe()
+    assert " · log share " in found.describe()
+    shown = Decision(TopK(1), calibration=found).calibrated(ranking).scores
+    assert len(np.unique(shown)) > 0.99 * len(np.unique(ranking.scores))
+
+
+@pytest.mark.parametrize("scale", ["ranks", "probabilities", "distribution"])
+def test_what_is_measured_of_an_order_stays_as_it_was(scale):
+    """Also where float32 cannot tell the calibrated scores apart: of a score of 30 or 31, of shares of 1e-30."""
+    ranking, truth = shares_of(1)
+    if scale == "ranks":
+        ranking = complete(np.log(ranking.to_dense()) * 100)
+    decision = fit_decision(PLATT, ranking, truth, scale=scale)
+    shown = decision.calibrated(ranking)
+    before, after = (evaluate(truth, truth, each) for each in (ranking, shown))
+    for metric in ("coverage_error", "ranking_loss", "lrap", "macro_auc", "ndcg@5"):
+        assert after[metric] == before[metric]
+    rows = np.array([3, 1, 1])
+    part = shown.take(rows)
+    assert np.array_equal(part.by_model.scores, ranking.scores[rows])
+    assert np.array_equal(part.scores, shown.scores[rows])
+
+
 def test_perfect_scores_keep_a_finite_calibration():
     truth = LabelSets.from_lists([[0], [1], [0, 1]], 3)
     perfect = complete(np.where(truth.to_dense(), 1.0, 0.0))
-    temperature = fit_calibration(TEMPERATURE, perfect, truth, True)
+    temperature = fit_calibration(TEMPERATURE, perfect, truth, "probabilities")
     assert 0.05 <= temperature.temperature <= 20
-    platt = fit_calibration(PLATT, perfect, truth, True)
+    platt = fit_calibration(PLATT, perfect, truth, "probabilities")
     assert np.isfinite([platt.slope, platt.intercept]).all()
     # Smoothed targets: four of five at most, never certain.
     shown = Decision(Fixed(0.5), calibration=platt).calibrated(perfect)
@@ -138,7 +182,7 @@ def test_probabilities_of_0_and_1_and_the_smallest_float32():
 def test_minus_infinity_stays_and_counts_for_nothing():
     scores = np.array([[2.0, -np.inf, -1.0], [-np.inf, 0.5, -np.inf]])
     truth = LabelSets.from_lists([[0, 1], [1]], 3)
-    with_it = fit_calibration(PLATT, complete(scores), truth, False)
+    with_it = fit_calibration(PLATT, complete(scores), truth, "ranks")
     x, targets = np.array([2.0, -1.0, 0.5]), platt_targets(np.array([True, False, True]))
     reached = cross_entropy(expit(with_it.slope * x + with_it.intercept), targets)
     for slope, intercept in ((1.01, 0), (0.99, 0), (1, 0.01), (1, -0.01)):
@@ -151,18 +195,18 @@ def test_minus_infinity_stays_and_counts_for_nothing():
 def test_labels_below_the_cut_count_for_nothing():
     logits, truth = logits_of_truth(4, 60, 6)
     cut = Ranking.from_dense(logits, 2)
-    found = fit_calibration(PLATT, cut, truth, False)
+    found = fit_calibration(PLATT, cut, truth, "ranks")
     kept = np.full(logits.shape, -np.inf)
     np.put_along_axis(kept, cut.labels, cut.scores.astype(np.float64), axis=1)
-    same_as = fit_calibration(PLATT, complete(kept), truth, False)
+    same_as = fit_calibration(PLATT, complete(kept), truth, "ranks")
     assert (found.slope, found.intercept) == pytest.approx((same_as.slope, same_as.intercept), rel=1e-6)
 
 
 def test_blocks_do_not_show(monkeypatch):
     logits, truth = logits_of_truth(5, 50)
-    whole = [fit_calibration(each, complete(expit(logits)), truth, True) for each in (TEMPERATURE, PLATT)]
+    whole = [fit_calibration(each, complete(expit(logits)), truth, "probabilities") for each in (TEMPERATURE, PLATT)]
     monkeypatch.setattr(facts, "_ENTRIES_AT_ONCE", 11)
-    parts = [fit_calibration(each, complete(expit(logits)), truth, True) for each in (TEMPERATURE, PLATT)]
+    parts = [fit_calibration(each, complete(expit(logits)), truth, "probabilities") for each in (TEMPERATURE, PLATT)]
     assert parts[0].temperature == pytest.approx(whole[0].temperature, rel=1e-5)
     assert parts[1].slope == pytest.approx(whole[1].slope, rel=1e-5)
 
@@ -173,7 +217,7 @@ def test_calibrated_probabilities_are_closer_to_the_truth():
     values = {}
     for name in ("none", "temperature", "platt"):
         asked = DecisionSettings(rule="fixed", calibration=name)
-        decision = fit_decision(asked, ranking, truth, probabilities=True)
+        decision = fit_decision(asked, ranking, truth, scale="probabilities")
         values[name] = evaluate(truth, decision.decide(ranking), decision.calibrated(ranking), probabilities=True)
     brier, gap = ([values[name][key] for name in values] for key in ("brier_score", "calibration_error"))
     assert brier[0] > brier[1] > brier[2]
@@ -186,7 +230,7 @@ def test_platt_makes_a_fixed_threshold_possible():
     logits, truth = logits_of_truth(7, 300)
     ranking = complete(1000 * logits)
     decision = fit_decision(DecisionSettings(rule="fixed", calibration="platt"), ranking, truth)
-    assert decision.gives_probabilities(False)
+    assert decision.gives_probabilities("ranks")
     assert np.array_equal(decision.decide(ranking).to_dense(), decision.calibrated(ranking).to_dense() >= 0.5)
 
 
@@ -199,12 +243,13 @@ def test_a_fitted_threshold_gives_the_same_labels_before_and_after(seed):
     assert same(before.decide(ranking), after.decide(ranking))
 
 
-def test_a_temperature_of_scores_that_only_rank():
+@pytest.mark.parametrize(("scale", "do"), [("ranks", "only rank labels"), ("distribution", "share 1 among all labels")])
+def test_a_temperature_of_scores_that_are_no_probabilities(scale, do):
     with pytest.raises(SpecError) as caught:
-        fit_calibration(TEMPERATURE, complete(np.zeros((1, 2))), LabelSets.from_lists([[0]], 2), False)
+        fit_calibration(TEMPERATURE, complete(np.zeros((1, 2))), LabelSets.from_lists([[0]], 2), scale)
     assert str(caught.value) == (
-        "decision.calibration: a temperature divides the logits of probabilities, but the scores of this model only "
-        'rank labels\n    try: calibration = "platt"'
+        f"decision.calibration: a temperature divides the logits of probabilities, but the scores of this model {do}\n"
+        '    try: calibration = "platt"'
     )
 
 
@@ -260,5 +305,5 @@ def test_a_calibration_of_another_version():
 def test_a_random_model_is_calibrated_to_the_frequency():
     rng = np.random.default_rng(8)
     truth = random_sets(rng, 500, 4, 0.1)
-    shown = fit_decision(PLATT, ranking := complete(rng.random((500, 4))), truth, probabilities=True)
+    shown = fit_decision(PLATT, ranking := complete(rng.random((500, 4))), truth, scale="probabilities")
     assert shown.calibrated(ranking).scores.mean() == pytest.approx(0.1, abs=0.02)

@@ -129,11 +129,13 @@ def test_a_validation_split_without_labels():
     )
 
 
-def test_a_fixed_threshold_needs_probabilities():
+@pytest.mark.parametrize(("scale", "do"), [("ranks", "only rank labels"), ("distribution", "share 1 among all labels")])
+def test_a_fixed_threshold_needs_probabilities(scale, do):
+    ranking, truth = complete(np.zeros((1, 3))), LabelSets.from_lists([[0]], 3)
     with pytest.raises(SpecError) as caught:
-        fit_decision(DecisionSettings(rule="fixed"), complete(np.zeros((1, 3))), LabelSets.from_lists([[0]], 3))
+        fit_decision(DecisionSettings(rule="fixed"), ranking, truth, scale=scale)
     assert str(caught.value) == (
-        'decision.rule: "fixed" compares probabilities with 0.5, but the scores of this model only rank labels\n'
+        f'decision.rule: "fixed" compares probabilities with 0.5, but the scores of this model {do}\n'
         '    try: rule = "fitted"\n'
         '    try: rule = "top-k" with k\n'
         '    try: calibration = "platt"'
@@ -143,7 +145,7 @@ def test_a_fixed_threshold_needs_probabilities():
 def test_a_fixed_threshold_is_taken_as_it_is():
     ranking = complete(np.array([[0.5, 0.49, 0.51], [0.1, 0.2, 0.3]]))
     truth = LabelSets.from_lists([[], []], 3)
-    decision = fit_decision(DecisionSettings(rule="fixed"), ranking, truth, probabilities=True)
+    decision = fit_decision(DecisionSettings(rule="fixed"), ranking, truth, scale="probabilities")
     assert same(decision.decide(ranking), LabelSets.from_lists([[0, 2], []], 3))
     assert decision.describe() == "one threshold, 0.5, fixed"
 

@@ -20,41 +20,47 @@ def test_how_many_labels_are_kept(documents, labels, depth):
 
 
 @pytest.mark.parametrize(
-    ("metric", "probabilities", "message"),
+    ("metric", "scale", "message"),
     [
         (
             "lrap",
-            True,
+            "ranks",
             "training.metric: lrap needs a ranking of every label; the ranking of 1,000,000 validation documents keeps "
             "the best 100 of 100,000 labels\n    try: micro_f1\n    try: ndcg@5",
         ),
         (
             "precision@101",
-            True,
+            "probabilities",
             "training.metric: precision@101 needs the best 101 labels; the ranking of 1,000,000 validation documents "
             "keeps the best 100 of 100,000 labels\n    try: precision@100",
         ),
         (
             "brier_score",
-            False,
+            "ranks",
             "training.metric: brier_score needs probabilities, but the scores of this model only rank labels\n"
+            '    try: micro_f1\n    try: decision.calibration = "platt"',
+        ),
+        (
+            "brier_score",
+            "distribution",
+            "training.metric: brier_score needs probabilities, but the scores of this model share 1 among all labels\n"
             '    try: micro_f1\n    try: decision.calibration = "platt"',
         ),
     ],
 )
-def test_metrics_that_cannot_be_computed(metric, probabilities, message):
-    problems = list(metric_problems(metric, "training.metric", MANY, probabilities))
+def test_metrics_that_cannot_be_computed(metric, scale, message):
+    problems = list(metric_problems(metric, "training.metric", MANY, scale))
     assert str(SpecError.from_problems(problems)) == message
 
 
 @pytest.mark.parametrize("metric", ["micro_f1", "precision@100", "psp@5", "one_error", "calibration_error"])
 def test_metrics_that_a_cut_ranking_can_tell(metric):
-    assert list(metric_problems(metric, "training.metric", MANY, True)) == []
+    assert list(metric_problems(metric, "training.metric", MANY, "probabilities")) == []
 
 
 @pytest.mark.parametrize("metric", ["lrap", "macro_auc", "precision@7"])
 def test_a_complete_ranking_can_tell_everything(metric):
-    assert list(metric_problems(metric, "training.metric", (100, 6), True)) == []
+    assert list(metric_problems(metric, "training.metric", (100, 6), "ranks")) == []
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from labelloom.data.label_sets import LabelSets
 from labelloom.errors import DataError
+from labelloom.evaluation import facts, membership, per_label
 from labelloom.evaluation.decision import Decision, fit_decision, fitting_notes
 from labelloom.evaluation.per_label import fit_per_label
 from labelloom.evaluation.ranking import Ranking
@@ -211,3 +213,31 @@ def test_notes_on_what_is_fitted_on_little():
     assert fitting_notes(DecisionSettings(rule="top-k", k=1, calibration="platt"), few) == [
         "the calibration is fitted on 49 documents: with fewer than 50 it may be far off"
     ]
+
+
+@pytest.mark.parametrize("metric", ["macro_f1", "micro_f1"])
+def test_blocks_of_documents_and_of_labels_do_not_show(metric, monkeypatch):
+    rng = np.random.default_rng(3)
+    truth = random_sets(rng, 60, 9, 0.3)
+    ranking = Ranking.from_dense(np.round(rng.normal(size=(60, 9)) + truth.to_dense(), 1), 7)
+    whole = fit_per_label(metric, ranking, truth, 0.4, 1, 2.0)
+    monkeypatch.setattr(facts, "_ENTRIES_AT_ONCE", 13)
+    monkeypatch.setattr(per_label, "_ENTRIES_AT_ONCE", 25)
+    parts = fit_per_label(metric, ranking, truth, 0.4, 1, 2.0)
+    assert np.array_equal(whole[0], parts[0])
+    assert np.array_equal(whole[1], parts[1])
+
+
+def test_memory_is_bounded_where_truth_is_dense_and_scores_tell_nothing(monkeypatch):
+    """Every place of such a ranking could be a threshold. Little more than which are true is kept of all of them."""
+    rng = np.random.default_rng(4)
+    truth = random_sets(rng, 4000, 100, 0.02)
+    ranking = complete(rng.random((4000, 100), dtype=np.float32))
+    monkeypatch.setattr(facts, "_ENTRIES_AT_ONCE", 1 << 14)
+    monkeypatch.setattr(per_label, "_ENTRIES_AT_ONCE", 1 << 14)
+    monkeypatch.setattr(membership, "_CELLS_AT_ONCE", 1 << 14)
+    tracemalloc.start()
+    fit_per_label("macro_f1", ranking, truth, 0.5, 1, 3.0)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 12 * ranking.scores.size

@@ -168,7 +168,7 @@ def test_validation_without_labels_is_refused_before_anything_is_fitted(
     (source / "validation.jsonl").write_text('{"text": "cat", "labels": []}\n{"text": "dog", "labels": []}\n')
     spec = spec_of(source).model_copy(update={"decision": DecisionSettings(**decision)})
 
-    with pytest.raises(DataError, match="^validation split: none of its 2 documents has a label"):
+    with pytest.raises(DataError, match=r"^validation split: none of its 2 documents has a label"):
         train_baseline(spec, output=tmp_path / "runs")
 
 
@@ -209,7 +209,7 @@ def test_a_damaged_run_is_refused(write: Write, tmp_path: Path) -> None:
     whole = json.loads(features.read_text())
     for broken in ({"terms": []}, [], {**whole, "terms": 3}):
         features.write_text(json.dumps(broken))
-        with pytest.raises(RunError, match="the baseline cannot be loaded: (KeyError|TypeError)"):
+        with pytest.raises(RunError, match=r"the baseline cannot be loaded: (KeyError|TypeError)"):
             labelloom.load(run.path)
 
 

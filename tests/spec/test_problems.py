@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Literal
 
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from labelloom.config import Config
 from labelloom.spec.problems import problems_of
 
 
@@ -70,3 +72,16 @@ def test_each_kind_of_error(given: dict[str, Any], message: str) -> None:
         Options.model_validate(given)
     (problem,) = problems_of(caught.value, Options, "at")
     assert str(problem).startswith(message)
+
+
+@pytest.mark.parametrize("number", [math.inf, -math.inf, math.nan])
+def test_options_of_components_are_finite(number: float) -> None:
+    class Options(Config):
+        gamma: float = 2.0
+
+    with pytest.raises(ValidationError) as told:
+        Options.model_validate({"gamma": number})
+
+    assert [str(problem) for problem in problems_of(told.value, Options)] == [
+        f"gamma: must be a finite number, not {number}"
+    ]

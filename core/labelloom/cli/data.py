@@ -45,6 +45,8 @@ def show_data(
     """
     if plot is not None and plot.suffix != ".svg":
         raise typer.BadParameter(f"{str(plot)!r} does not end in .svg.", param_hint="--plot")
+    if plot is not None and not plot.parent.is_dir():
+        raise typer.BadParameter(f"there is no folder {str(plot.parent)!r}.", param_hint="--plot")
 
     from labelloom.bundles import Catalogue
     from labelloom.data.remarks import remarks

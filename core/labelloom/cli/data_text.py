@@ -8,10 +8,11 @@ from rich.console import Console
 from rich.text import Text
 
 from labelloom.cli.frequency_plot import frequency_lines
-from labelloom.cli.output import from_here, table
+from labelloom.cli.output import from_here, table, visible
 from labelloom.data.figures import Overview, SplitOverview
 from labelloom.data.overview import SCARCE
 from labelloom.data.published import Comparison, Figure
+from labelloom.data.statistics import HEAD_SHARE, MID_SHARE
 from labelloom.spec.data import DataSettings
 from labelloom.wording import counted
 
@@ -28,7 +29,7 @@ def print_overview(
 ) -> None:
     """Everything that `labelloom data` tells."""
     where = "".join(f"  {each}" for each in (from_here(settings.source), told.format) if each not in ("", told.name))
-    out.print(Text(told.name, style="bold") + Text(where, style="not bold"))
+    out.print(Text(visible(told.name), style="bold") + Text(visible(where), style="not bold"))
     out.print()
     _print_splits(out, told)
     _print_frequencies(out, told)
@@ -41,7 +42,7 @@ def print_overview(
             out.print()
             out.print(title, style="bold")
             for line in lines:
-                out.print(f"  {line}", soft_wrap=True)
+                out.print(f"  {visible(line)}", soft_wrap=True)
 
 
 _Row = tuple[str, Callable[[SplitOverview], str]]
@@ -90,7 +91,8 @@ def _print_frequencies(out: Console, told: Overview) -> None:
     total = max(int(told.frequency.sum()), 1)
     out.print()
     groups = table("labels in train", "number", "of all occurrences", numbers=["number", "of all occurrences"])
-    bounds = {"head": "in at least 5.57 % of the documents", "mid": "at least 1.86 %", "tail": "fewer"}
+    head, mid = (f"at least {100 * share:.2f} %" for share in (HEAD_SHARE, MID_SHARE))
+    bounds = {"head": f"in {head} of the documents", "mid": mid, "tail": "fewer"}
     for name, group in told.groups.items():
         groups.add_row(f"{name}: {bounds[name]}", f"{group.labels:,}", _percent(group.occurrences / total))
     for bound in SCARCE:
@@ -114,7 +116,7 @@ def _print_labels(out: Console, told: Overview, title: str, labels: Sequence[int
     made = table(title, "", "documents", "share", numbers=["documents", "share"])
     train = max(told.splits["train"].documents, 1)
     for label in labels:
-        code, name, count = told.labels.codes[label], told.labels.names[label], int(told.frequency[label])
+        code, name, count = visible(told.labels.codes[label]), _name(told, label), int(told.frequency[label])
         made.add_row(code, "" if name == code else name, f"{count:,}", _percent(count / train))
     out.print(made)
 
@@ -137,7 +139,7 @@ def _print_pairs(out: Console, told: Overview) -> None:
 
 
 def _name(told: Overview, label: int) -> str:
-    return told.labels.names[label]
+    return visible(told.labels.names[label])
 
 
 def _print_published(out: Console, told: Overview, comparison: Comparison) -> None:
@@ -181,10 +183,10 @@ def _verdict(told: Overview, comparison: Comparison) -> str:
 
 def _print_example(out: Console, told: Overview) -> None:
     example = told.example
-    text = " ".join(example.text.split())
+    text = visible(" ".join(example.text.split()))
     shown = text if len(text) <= _CHARACTERS else f"{text[:_CHARACTERS]}…"
-    labels = ", ".join(told.labels.codes[label] for label in example.labels) or "none"
+    labels = visible(", ".join(told.labels.codes[label] for label in example.labels)) or "none"
     out.print()
-    out.print(Text("a document", style="bold") + Text(f"  {example.id}"))
+    out.print(Text("a document", style="bold") + Text(f"  {visible(example.id)}"))
     out.print(f"  text    {shown}", soft_wrap=True)
     out.print(f"  labels  {labels}", soft_wrap=True)

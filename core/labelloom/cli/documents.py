@@ -1,4 +1,4 @@
-"""The documents that `labelloom predict` reads: lines, JSON lines or CSV, from a file or standard input, as they come.
+"""The documents that `labelloom predict` reads as they come: lines, JSON lines, CSV or TSV, of a file or a pipe.
 
 Nothing here waits for more input than the next document needs, so texts that are typed or piped one by one are answered
 one by one.
@@ -25,7 +25,7 @@ from labelloom.errors import DataError
 from labelloom.wording import counted
 
 _BYTES = 1 << 18
-_SUFFIXES = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".csv": "csv", ".txt": "lines"}
+_SUFFIXES = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".csv": "csv", ".tsv": "tsv", ".txt": "lines"}
 _EXAMPLE = 'one object a line: {"text": "…"}'
 
 
@@ -198,10 +198,19 @@ def _field_option(wanted: str, there: Iterable[str]) -> str:
 
 
 def read_csv(lines: Lines, text_field: str) -> Iterator[Document | None]:
-    """A document a row under a header; None for a blank row."""
+    """A document a row under a header, the cells between commas; None for a blank row."""
+    yield from _read_rows(lines, text_field, ",", "CSV", "commas")
+
+
+def read_tsv(lines: Lines, text_field: str) -> Iterator[Document | None]:
+    """The same, the cells between tabs."""
+    yield from _read_rows(lines, text_field, "\t", "TSV", "tabs")
+
+
+def _read_rows(lines: Lines, text_field: str, delimiter: str, kind: str, signs: str) -> Iterator[Document | None]:
     csv.field_size_limit(2**31 - 1)
-    rows = csv.reader(lines, strict=True)
-    header = _row(rows, lines, 1)
+    rows = csv.reader(lines, delimiter=delimiter, strict=True)
+    header = _row(rows, lines, 1, kind)
     if header is None:
         return
     if text_field not in header:
@@ -210,25 +219,28 @@ def read_csv(lines: Lines, text_field: str) -> Iterator[Document | None]:
             f"no column {text_field!r}; the header has {found}", _field_option(text_field, header), line=1
         )
     start = lines.number + 1
-    while (row := _row(rows, lines, start)) is not None:
+    while (row := _row(rows, lines, start, kind)) is not None:
         if row and len(row) != len(header):
             fields = counted(len(row), "field")
-            remedy = "put a text with commas or line ends between double quotes"
+            remedy = f"put a text with {signs} or line ends between double quotes"
             raise lines.wrong(f"the row has {fields}, the header {len(header)}", remedy, line=start)
         cells = dict(zip(header, row, strict=True)) if row else {}
         yield Document(cells.get("id") or start, cells[text_field]) if row else None
         start = lines.number + 1
 
 
-def _row(rows: Iterator[list[str]], lines: Lines, start: int) -> list[str] | None:
+def _row(rows: Iterator[list[str]], lines: Lines, start: int, kind: str) -> list[str] | None:
     try:
         return next(rows, None)
     except csv.Error as error:
-        raise lines.wrong(f"broken CSV: {error}", "a text's own double quotes are written twice", line=start) from error
+        raise lines.wrong(
+            f"broken {kind}: {error}", "a text's own double quotes are written twice", line=start
+        ) from error
 
 
 _READERS: dict[str, Callable[[Lines, str], Iterator[Document | None]]] = {
     "lines": read_lines,
     "jsonl": read_jsonl,
     "csv": read_csv,
+    "tsv": read_tsv,
 }

@@ -48,7 +48,7 @@ def side(
         split.label_sets,
         answers.predicted,
         answers.ranking,
-        probabilities=decision.gives_probabilities(classifier.model.probabilities),
+        probabilities=decision.gives_probabilities(classifier.model.scale),
         propensities=None if statistics is None else propensities(statistics.frequency, statistics.document_count),
     )
     return Side(title, decision, outcome, measure(outcome))

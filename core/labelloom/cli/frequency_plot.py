@@ -8,6 +8,7 @@ from html import escape
 
 import numpy as np
 
+from labelloom.cli.output import visible
 from labelloom.data.figures import Overview
 from labelloom.data.overview import SCARCE
 
@@ -96,7 +97,7 @@ class _Axis:
 def _frame(told: Overview, across: _Axis, up: _Axis) -> Iterator[str]:
     title = f"{told.name}: documents a label in train"
     yield f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="#ffffff"/>'
-    yield f'<text x="{_LEFT}" y="24" font-size="16" font-weight="bold">{escape(title)}</text>'
+    yield f'<text x="{_LEFT}" y="24" font-size="16" font-weight="bold">{escape(visible(title))}</text>'
     documents, labels = told.splits["train"].documents, len(told.labels)
     never = int((told.frequency == 0).sum())
     below = f"{documents:,} documents, {labels:,} labels" + (f", {never:,} of them without one" if never else "")

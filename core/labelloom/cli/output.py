@@ -57,6 +57,11 @@ def table(*columns: str, numbers: Iterable[str] = ()) -> Table:
     return made
 
 
+def visible(text: str) -> str:
+    """`text` with control characters as Python escapes them: they would steer a terminal, and XML has none of them."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]", lambda sign: ascii(sign[0])[1:-1], text)
+
+
 def print_json(value: Any) -> None:
     """`value` as one line of JSON."""
     typer.echo(json.dumps(value, ensure_ascii=False, allow_nan=False))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from labelloom.runs.classifier import LabelScore
 
 _AT_ONCE = 256
-_FORMATS = ("auto", "lines", "jsonl", "csv")
+_FORMATS = ("auto", "lines", "jsonl", "csv", "tsv")
 
 
 def predict_labels(
@@ -32,12 +32,12 @@ def predict_labels(
         typer.Option(
             "--format",
             metavar="|".join(_FORMATS),
-            help="auto goes by the file's name: .jsonl, .csv, .txt, also with .gz; without a telling name it is jsonl "
-            "where the first line starts with {, and lines elsewhere.",
+            help="auto goes by the file's name: .jsonl, .csv, .tsv, .txt, also with .gz; without a telling name it "
+            "is jsonl where the first line starts with {, and lines elsewhere.",
         ),
     ] = "auto",
     text_field: Annotated[
-        str, typer.Option("--text-field", metavar="NAME", help="The JSON field or CSV column that holds the text.")
+        str, typer.Option("--text-field", metavar="NAME", help="The JSON field or the column that holds the text.")
     ] = "text",
     batch_size: Annotated[
         int, typer.Option("--batch-size", min=1, help="Documents that go through the model at once.")
@@ -49,8 +49,8 @@ def predict_labels(
     Prints a line for each: {"id": …, "labels": [{"label", "name", "score"}, …]}, the best label first.
 
     Lines: every line is a text, an empty line an empty one. JSON lines: objects with "text" and optionally "id"; blank
-    lines are skipped. CSV: a header names the columns, "text" and optionally "id". A document without an id gets the
-    number of its line. Answers are printed as soon as texts come.
+    lines are skipped. CSV and TSV: a header names the columns, "text" and optionally "id". A document without an id
+    gets the number of its line. Answers are printed as soon as texts come.
     """
     if form not in _FORMATS:
         raise typer.BadParameter(f"{form!r} is not one of {', '.join(_FORMATS)}.", param_hint="--format")

@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.table import Table
 
-from labelloom.cli.output import table
+from labelloom.cli.output import table, visible
 from labelloom.data.statistics import HEAD_SHARE, MID_SHARE
 from labelloom.evaluation.summary import table as rows_of
 
@@ -78,8 +78,8 @@ def label_table(labels: Sequence[Mapping[str, Any]]) -> Table:
     made = table("label", *told, *numbers, numbers=numbers)
     for label in labels:
         figures = [f"{label[key]:.4f}" for key in ("precision", "recall", "f1")]
-        words = [label[key] if label[key] != label["label"] else "" for key in told]
-        made.add_row(label["label"], *words, f"{label['support']:,}", *figures)
+        words = [visible(label[key]) if label[key] != label["label"] else "" for key in told]
+        made.add_row(visible(label["label"]), *words, f"{label['support']:,}", *figures)
     return made
 
 

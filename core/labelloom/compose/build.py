@@ -65,7 +65,9 @@ def build_samplers(stage: StagePlan, labels: LabelSpace, assets: AllAssets) -> l
 
 
 def use_options(assembly: Assembly, stage: StagePlan | None, plan: Plan) -> None:
-    """Give every part of the model the options of `stage`, or the spec's own when there is none."""
+    """Give every part of the model the options of `stage`, or the spec's own when there is none; and to what its losses
+    make of scores, which is how they are read."""
+    assembly.model.scale = (stage and stage.scale) or plan.scale
     for top in (stage.model if stage else plan.model).nodes:
         for node in top.walk():
             assembly.parts[node.path].config = node.config

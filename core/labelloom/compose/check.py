@@ -12,7 +12,7 @@ from labelloom.components import Component, Need, is_draw, side
 from labelloom.compose.flow import Flow, ModelFlow, live_paths, model_flow
 from labelloom.compose.plan import BranchPlan, Node, Plan, StagePlan, TaskPlan
 from labelloom.compose.resolve import Resolver, make_plan
-from labelloom.compose.scale import scale_of_scores
+from labelloom.compose.scale import scale_in, scale_of_scores
 from labelloom.errors import CompositionError, Problem
 from labelloom.spec import Spec
 
@@ -58,6 +58,7 @@ class Checker:
         problems += unmet
         scale, found = scale_of_scores(self.plan)
         problems += found
+        stages = [replace(stage, scale=scale_in(self.plan, place, scale)) for place, stage in enumerate(stages)]
         plan = replace(self.plan, stages=tuple(stages), inference=frozenset(inference), scale=scale)
         return plan, _distinct(problems or list(self._unused(plan)))
 

@@ -116,6 +116,8 @@ class StagePlan:
     reset: tuple[str, ...]
     live: frozenset[str] = frozenset()
     """Paths of the nodes that its tasks need; `check` fills it in."""
+    scale: Scale | None = None
+    """What all scores are in it, None where those of the branches are of several kinds; `check` fills it in."""
 
     @property
     def draws(self) -> frozenset[str]:
@@ -139,8 +141,3 @@ class Plan:
     """Paths of the nodes that predictions need; `check` fills it in."""
     scale: Scale = "probabilities"
     """What the final scores are."""
-
-    @property
-    def probabilities(self) -> bool:
-        """Whether a final score is the probability that the document carries the label, whatever the others are."""
-        return self.scale == "probabilities"

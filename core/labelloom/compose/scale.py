@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from labelloom.components import Scale
-from labelloom.compose.plan import BranchPlan, Plan
+from labelloom.compose.plan import BranchPlan, Plan, StagePlan
 from labelloom.errors import Problem
+from labelloom.spec.decision import DecisionSettings
 
 _TOLD: dict[Scale, str] = {
     "probabilities": "probabilities of each label",
@@ -23,7 +24,7 @@ def scale_of_scores(plan: Plan) -> tuple[Scale, list[Problem]]:
     problems: list[Problem] = []
     scales: dict[str, Scale] = {}
     for branch in plan.model.branches:
-        trains = _trained(plan, branch)
+        trains = _trained(plan.stages, branch)
         scales[branch.name] = _scale(trains)
         if {"probabilities", "distribution"} <= trains:
             problems.append(
@@ -45,13 +46,26 @@ def scale_of_scores(plan: Plan) -> tuple[Scale, list[Problem]]:
                 )
             )
     scale: Scale = "ranks" if "ranks" in scales.values() else scales[plan.model.branches[0].name]
-    problems = problems or list(_unlike(plan, scales)) or list(_fixed_threshold(plan, scale))
+    problems = problems or list(_unlike(plan, scales)) or list(undecidable(plan.spec.decision, scale))
     return scale, problems
 
 
-def _trained(plan: Plan, branch: BranchPlan) -> frozenset[str]:
+def scale_in(plan: Plan, number: int, final: Scale) -> Scale | None:
+    """What the losses up to stage `number` make of all scores, as the last that trains each branch says.
+
+    A branch that none of them trains is read as the others are, and all as in the end, `final`, where none is trained.
+    None where the branches' scores are of several kinds, or have no average.
+    """
+    trained = [_trained(plan.stages[: number + 1], branch) for branch in plan.model.branches]
+    found = {_scale(trains) for trains in trained if trains} or {final}
+    if len(found) > 1 or (found == {"ranks"} and len(trained) > 1):
+        return None
+    return found.pop()
+
+
+def _trained(stages: Sequence[StagePlan], branch: BranchPlan) -> frozenset[str]:
     trains: frozenset[str] = frozenset()
-    for stage in plan.stages:
+    for stage in stages:
         here = frozenset(task.node.component.trains for task in stage.tasks if task.branch == branch.name) - {""}
         trains = frozenset(here) or trains
     return trains
@@ -75,8 +89,8 @@ def _unlike(plan: Plan, scales: Mapping[str, Scale]) -> Iterator[Problem]:
             )
 
 
-def _fixed_threshold(plan: Plan, scale: Scale) -> Iterator[Problem]:
-    decision = plan.spec.decision
+def undecidable(decision: DecisionSettings, scale: Scale) -> Iterator[Problem]:
+    """What of the decision needs probabilities, where scores are none."""
     if scale == "probabilities":
         return
     what = "rank only" if scale == "ranks" else "share 1 among all labels"

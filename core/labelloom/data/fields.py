@@ -5,6 +5,7 @@ Labels stand in one field, as a list or as a string with separators, or in field
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
@@ -15,6 +16,8 @@ from labelloom.errors import Problem
 from labelloom.spec.data import DataSettings, as_list
 
 _FLAGS = {"1": True, "1.0": True, "true": True, "0": False, "0.0": False, "false": False, "": False}
+
+_WILD = re.compile(r"[*?\[]")
 
 
 def record_from_fields(fields: Mapping[str, object], line: int, place: str, settings: DataSettings) -> Record | Problem:
@@ -73,8 +76,8 @@ def label_fields(names: Iterable[str], settings: DataSettings) -> tuple[str, ...
 
 @lru_cache(maxsize=256)
 def _flag_fields(names: tuple[str, ...], patterns: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:
-    named = [name for name in names if name in patterns]
-    matched = [name for pattern in patterns for name in _like(names, pattern) if name not in others]
+    named, wild = set(patterns), [pattern for pattern in patterns if _WILD.search(pattern)]
+    matched = {name for pattern in wild for name in _like(names, pattern)} - set(others)
     return tuple(name for name in names if name in named or name in matched)
 
 
@@ -102,23 +105,36 @@ def _text(fields: Mapping[str, object], settings: DataSettings) -> object:
 
 
 def _labels(fields: Mapping[str, object], settings: DataSettings) -> tuple[object, object, object]:
-    """Labels, and their names and descriptions where the settings name fields for those."""
+    """Labels, and their names and descriptions where the settings name fields for those.
+
+    Between separators an empty label is none, and what stands beside it belongs to none.
+    """
     if isinstance(settings.labels, list):
         flags = label_fields(fields, settings)
         return [name for name in flags if _flag(fields[name], name)], None, None
-    labels = separated(fields[settings.labels], settings)
+    labels = _separated(fields[settings.labels], settings)
     names, descriptions = (
-        None if key is None else separated(fields[key], settings)
+        None if key is None else _separated(fields[key], settings)
         for key in (settings.label_names, settings.label_descriptions)
     )
-    return labels, names, descriptions
+    if not isinstance(labels, list) or labels is fields[settings.labels]:
+        return labels, names, descriptions
+    kept = [place for place, label in enumerate(labels) if label]
+    return [labels[place] for place in kept], _beside(labels, names, kept), _beside(labels, descriptions, kept)
 
 
-def separated(value: object, settings: DataSettings) -> object:
-    """The parts of a string with separators, without spaces around them, empty ones left out; else `value`."""
+def _separated(value: object, settings: DataSettings) -> object:
+    """The parts of a string with separators, without spaces around them; else `value`."""
     if settings.label_separator is None or not isinstance(value, str):
         return value
-    return [part.strip() for part in value.split(settings.label_separator) if part.strip()]
+    return [part.strip() for part in value.split(settings.label_separator)]
+
+
+def _beside(labels: list[str], values: object, kept: list[int]) -> object:
+    """The names or descriptions of the labels at the places `kept`, where there is one for each label."""
+    if not isinstance(values, list) or len(values) != len(labels):
+        return values  # checking says what is wrong
+    return [values[place] for place in kept]
 
 
 def _flag(value: object, name: str) -> bool:

@@ -14,7 +14,8 @@ from labelloom.errors import DataError
 from labelloom.formats import FORMS
 from labelloom.spec.data import DataSettings
 
-_SHARD = re.compile(r"(?P<stem>.+)-(?P<number>\d+)-of-(?P<count>\d+)")
+_SHARD = re.compile(r"(?P<stem>.+)-(?P<number>\d+)-of-(?P<count>\d+)", re.IGNORECASE)
+_NAME_FILES = '[data.files] train = ["…"], to name the files'
 Files = list[tuple[Path, Form]]
 
 
@@ -80,7 +81,7 @@ def _told(path: Path, settings: DataSettings) -> bool:
 
 
 def _split_called(name: str) -> str | None:
-    return next((split for split, names in SPLIT_NAMES.items() if name in names), None)
+    return next((split for split, names in SPLIT_NAMES.items() if name.lower() in names), None)
 
 
 def _files_in(folder: Path, settings: DataSettings) -> Files:
@@ -97,7 +98,9 @@ def _files_in(folder: Path, settings: DataSettings) -> Files:
     if not files:
         suffixes = FORMS[settings.format][0] if settings.format else None
         raise DataError(
-            f"has no file that is read; expected {' or '.join(suffixes or _first_suffixes())}", where=str(folder)
+            f"has no file that is read; expected {' or '.join(suffixes or _first_suffixes())}",
+            where=str(folder),
+            suggestions=["another name for the folder, if it is no split", _NAME_FILES],
         )
     return files
 
@@ -120,7 +123,8 @@ def _only(claims: dict[str, Files], split: str, folder: Path) -> Files:
     shards = [shard for path, _ in files if (shard := _SHARD.fullmatch(stem_of(path)))]
     if shards:
         there, count = {int(shard["number"]) for shard in shards}, int(shards[0]["count"])
-        missing = sorted(set(range(count)) - there)
+        first_number = int(count in there and 0 not in there)
+        missing = sorted(set(range(first_number, first_number + count)) - there)
         if missing:
             first = f"{shards[0]['stem']}-{missing[0]:0{len(shards[0]['number'])}}-of-{shards[0]['count']}"
             raise DataError(
@@ -141,8 +145,7 @@ def _named_files(folder: Path, settings: DataSettings) -> dict[str, Files]:
         files: Files = []
         for pattern in patterns:
             there = folder / Path(pattern).expanduser()
-            paths = [there] if there.is_file() else sorted(map(Path, glob(str(there), recursive=True)))
-            paths = [path for path in paths if path.is_file()]
+            paths = [path for path in ([there] if there.is_file() else _matching(there)) if path.is_file()]
             if not paths:
                 found = [path.name for path in sorted(folder.iterdir()) if path.is_file()][:5]
                 raise DataError(f"no file {pattern!r} in {folder}", where=key, suggestions=found)
@@ -165,6 +168,12 @@ def _named_files(folder: Path, settings: DataSettings) -> dict[str, Files]:
     return splits
 
 
+def _matching(pattern: Path) -> list[Path]:
+    """What a pattern means below the last of its folders that is there: the name of a folder is no pattern."""
+    root = next(parent for parent in pattern.parents if parent.is_dir())
+    return sorted(root / found for found in glob(str(pattern.relative_to(root)), root_dir=root, recursive=True))
+
+
 def _no_training_split(folder: Path, found: list[str], settings: DataSettings) -> DataError:
     suffix = FORMS[settings.format or "csv"][0][0]
     return DataError(
@@ -173,7 +182,7 @@ def _no_training_split(folder: Path, found: list[str], settings: DataSettings) -
         suggestions=[
             f"a file train{suffix} in the folder, or another form of it",
             "the path of one file as data.source",
-            '[data.files] train = ["…"], to name the files',
+            _NAME_FILES,
         ],
     )
 

@@ -63,8 +63,9 @@ def form_source(
 ) -> Source:
     """The source that these files make, with the labels that `labels.json` in `folder` or one-hot columns name.
 
-    Raises DataError when a file cannot be read or one-hot columns differ between files.
+    Raises DataError when a file cannot be read, one-hot columns differ between files, or a key means nothing to any.
     """
+    _refuse_what_is_ignored(splits, settings)
     contents = {split: [(form.name, file_digest(path)) for path, form in files] for split, files in splits.items()}
     labels = folder / LABELS_FILE if folder else None
     names: dict[str, str] | None = None
@@ -88,6 +89,22 @@ def form_source(
         descriptions,
         ", ".join(dict.fromkeys(form.name for files in splits.values() for _, form in files)),
     )
+
+
+def _refuse_what_is_ignored(splits: Mapping[str, list[tuple[Path, Form]]], settings: DataSettings) -> None:
+    """Raises DataError for keys about the cells of text files where no file is one."""
+    files = {path.name: form.name for files in splits.values() for path, form in files}
+    for key, meant, forms in (
+        ("delimiter", settings.delimiter is not None, ["csv"]),
+        ("quotes", not settings.quotes, ["csv", "tsv"]),
+    ):
+        if meant and not set(forms) & set(files.values()):
+            expected = " or ".join(form.upper() for form in forms)
+            raise DataError(
+                f"no file here is {expected}, so {key} means nothing: {', '.join([*files][:5])}",
+                where=f"data.{key}",
+                suggestions=["take it out of the spec"],
+            )
 
 
 def _one_hot(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,12 +22,13 @@ _ROWS = 1000
 def hub_source(settings: DataSettings) -> Source | None:
     """The source for `hf:<name>`; the names of a ClassLabel column are its codes, in their order.
 
-    Raises DataError when the data set cannot be had, has no training split, or has no column of the wanted names.
+    Raises DataError when the data set cannot be had, has no training split or two for one, or has no column of the
+    wanted names.
     """
     if not settings.source.startswith(HUB_PREFIX):
         return None
     found = _load(settings)
-    splits = {split: name for split, names in SPLIT_NAMES.items() for name in names if name in found}
+    splits = _splits(found, settings)
     if "train" not in splits:
         raise DataError(f"no split called train; it has {', '.join(found)}", where=settings.source)
     train = found[splits["train"]]
@@ -39,6 +40,12 @@ def hub_source(settings: DataSettings) -> Source | None:
             suggestions=[lacking[1].replace("<the field>", "<the column>")],
         )
     codes = _codes(train, settings)
+    if codes is not None and settings.label_names:
+        raise DataError(
+            f"the classes of the column {settings.labels!r} have names of their own, so label_names means nothing",
+            where="data.label_names",
+            suggestions=["take it out of the spec"],
+        )
     flags = label_fields(train.column_names, settings) if isinstance(settings.labels, list) else None
     named = codes if codes is not None else flags
     unused = [name for name in found if name not in splits.values()]
@@ -53,6 +60,20 @@ def hub_source(settings: DataSettings) -> Source | None:
         f"the ClassLabel of the column {settings.labels!r}" if codes is not None else "the one-hot columns",
         (f"splits of {settings.source} that are not used: {', '.join(unused)}",) if unused else (),
     )
+
+
+def _splits(found: Collection[str], settings: DataSettings) -> dict[str, str]:
+    """The name of each split among those that the data set has. Raises DataError where two are one split."""
+    splits: dict[str, str] = {}
+    for split, names in SPLIT_NAMES.items():
+        claims = [name for name in names if name in found]
+        if len(claims) > 1:
+            remedy = "download its files and name those of each split: a folder as data.source, and [data.files]"
+            message = f"{' and '.join(claims)} are both the {split} split; one is expected"
+            raise DataError(message, where=settings.source, suggestions=[remedy])
+        if claims:
+            splits[split] = claims[0]
+    return splits
 
 
 def _load(settings: DataSettings) -> datasets.DatasetDict:

@@ -23,7 +23,7 @@ def list_in(cell: str) -> list[object] | None:
         return None
     try:
         found = json.loads(cell)
-    except ValueError:
+    except (ValueError, RecursionError):  # thousands of brackets
         if not _LISTED.fullmatch(cell):
             return None
         try:

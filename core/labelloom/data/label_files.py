@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from labelloom.data.lines import read_text
+from labelloom.data.lines import all_lines, read_text, unpacked_name
 from labelloom.data.records import kind_of
 from labelloom.errors import DataError, Problem
 from labelloom.spec.data import DataSettings
@@ -37,7 +37,7 @@ def label_path(settings: DataSettings, folder: Path) -> Path | None:
 
 
 def label_files_in(folder: Path, settings: DataSettings) -> set[Path]:
-    """The files that name labels, `labels.json` in the folder and `data.label_file`, as absolute paths without links."""
+    """The files that name labels, `labels.json` in the folder and `data.label_file`, as absolute paths."""
     named = label_path(settings, folder)
     return {(folder / LABELS_FILE).resolve(), *([named.resolve()] if named else [])}
 
@@ -59,7 +59,8 @@ def read_label_file(path: Path) -> LabelFile:
     Raises DataError with every problem.
     """
     readers = {".json": _json_entries, ".csv": _csv_entries, ".tsv": _tsv_entries}
-    entries = readers.get(path.suffix.lower(), _line_entries)
+    suffix = Path(unpacked_name(path)).suffix.lower()
+    entries = readers.get(suffix, _line_entries)
     names: dict[str, str] = {}
     descriptions: dict[str, str] = {}
     problems: list[Problem] = []
@@ -78,7 +79,7 @@ def read_label_file(path: Path) -> LabelFile:
             descriptions[code] = description.strip()
         names[code] = str(name)
     if not names and not problems:
-        expected = f"{_EXPECTED}, or remove the file" if path.suffix == ".json" else "expected a label a line"
+        expected = f"{_EXPECTED}, or remove the file" if suffix == ".json" else "expected a label a line"
         problems.append(Problem(str(path), f"names no label; {expected}"))
     if problems:
         raise DataError.from_problems(problems)
@@ -94,6 +95,9 @@ def _json_entries(path: Path) -> Iterator[Entry | Problem]:
         pairs = json.loads(read_text(path), object_pairs_hook=tuple)
     except json.JSONDecodeError as error:
         yield Problem(f"{path}:{error.lineno}", f"broken JSON: {error.msg}; {_EXPECTED}")
+        return
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, thousands of brackets
+        yield Problem(str(path), f"broken JSON: {error}; {_EXPECTED}")
         return
     # With this hook an object is a tuple of pairs and a list stays a list.
     if not isinstance(pairs, tuple):
@@ -122,7 +126,7 @@ def _tsv_entries(path: Path) -> Iterator[Entry | Problem]:
 
 def _table_entries(path: Path, delimiter: str) -> Iterator[Entry | Problem]:
     csv.field_size_limit(2**31 - 1)
-    rows = csv.reader(read_text(path).splitlines(keepends=True), delimiter=delimiter, strict=True)
+    rows = csv.reader(all_lines(path), delimiter=delimiter, strict=True)
     header: list[str] = []
     before = 0
     try:
@@ -152,7 +156,7 @@ def _cells(row: Iterable[str]) -> str:
 
 
 def _line_entries(path: Path) -> Iterator[Entry | Problem]:
-    for number, line in enumerate(read_text(path).split("\n"), start=1):
+    for number, line in enumerate(all_lines(path), start=1):
         label = line.strip()
         if label:
             yield f"{path}:{number}", label, label, ""

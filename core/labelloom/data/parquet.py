@@ -28,7 +28,7 @@ def read_parquet(path: Path, settings: DataSettings) -> Iterator[Record | Proble
                 yield wrong
                 return
             wanted = used(names, settings)
-            yield from table_records(_batches(file, wanted), wanted, settings, str(path))
+            yield from table_records(_batches(file, wanted, path), wanted, settings, str(path))
     except (pa.ArrowException, OSError) as error:
         yield Problem(str(path), f"cannot be read as Parquet: {error}", ("copy or download it again",))
 
@@ -44,10 +44,26 @@ def parquet_columns(path: Path, settings: DataSettings) -> list[str]:
         return []  # reading says what is wrong
 
 
-def _batches(file: Any, columns: list[str]) -> Iterator[Row]:
+def _batches(file: Any, columns: list[str], path: Path) -> Iterator[Row | Problem]:
     number = 1
     for batch in file.iter_batches(batch_size=_ROWS, columns=columns):
-        cells = [batch.column(name).to_pylist() for name in columns]
-        for row in zip(*cells, strict=True):
-            yield number, list(row)
-            number += 1
+        try:
+            cells = [batch.column(name).to_pylist() for name in columns]
+        except UnicodeDecodeError:
+            yield from (_row(batch, columns, row, number + row, path) for row in range(batch.num_rows))
+        else:
+            yield from enumerate(map(list, zip(*cells, strict=True)), start=number)
+        number += batch.num_rows
+
+
+def _row(batch: Any, columns: list[str], row: int, number: int, path: Path) -> Row | Problem:
+    """One row of a batch in which a string is not UTF-8, or the `Problem` with the string."""
+    cells = []
+    for name in columns:
+        try:
+            cells.append(batch.column(name)[row].as_py())
+        except UnicodeDecodeError as error:
+            byte = f"byte 0x{error.object[error.start]:02x} at position {error.start} of the cell"
+            message = f"the column {name!r} is not UTF-8: {byte}"
+            return Problem(f"{path}:{number}", message, ("write the column again as UTF-8",))
+    return number, cells

@@ -234,6 +234,7 @@ def _add_unknown_labels(document: Document, labels: LabelNumbers, place: str, pr
 def _keep_names(document: Document, labels: LabelNumbers, place: str, problems: _Problems) -> None:
     for what, values in (("name", document.names), ("description", document.descriptions)):
         for code, value in zip(document.labels, values, strict=False):
-            problem = labels.say(what, code, value, f"{place}:{document.line}")
-            if problem:
-                problems.add(problem)
+            if value.strip():  # a description may be unknown here and told elsewhere
+                problem = labels.say(what, code, value, f"{place}:{document.line}")
+                if problem:
+                    problems.add(problem)

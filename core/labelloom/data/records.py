@@ -66,8 +66,8 @@ class Source:
     `label_names` maps codes to names in the label order, and then no other code may occur; None where the source
     names no labels. `labels_place` is where it does so. `label_descriptions` says more on some of the codes.
     `fingerprint` changes when the content does. `notes` are said to the user. `format` is the one in which it was
-    read, as `data.format` calls it, and `refused` what other formats said that were asked, told too where reading fails;
-    a format of a bundle leaves both to whom it answers.
+    read, as `data.format` calls it; `refused` is what other formats said that were asked, and is told where reading
+    fails. A format of a bundle leaves both to whom it answers.
     """
 
     name: str

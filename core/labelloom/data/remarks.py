@@ -37,6 +37,7 @@ def _sizes(told: Overview, settings: DataSettings) -> Iterator[str]:
     for name, size in sizes.items():
         if 0 < size < _SMALL[name]:
             cut = "" if name in told.splits else ", cut from train when one trains"
+            cut = " after the cut" if name == "train" and size < train else cut
             yield f"{name}: only {counted(size, 'document')}{cut}: {_WHY[name]}"
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
-from labelloom.data.fields import missing, record_from_fields, separated, used
+from labelloom.data.fields import missing, record_from_fields, used
 from labelloom.data.label_cells import likely_separator, list_in
 from labelloom.data.records import Record
 from labelloom.errors import Problem
@@ -27,9 +27,11 @@ def wrong_header(header: list[str], settings: DataSettings, where: str, delimite
     lacking = missing(tuple(header), settings)
     if lacking:
         wanted, remedy = lacking
-        found = ", ".join(map(repr, header[:_SHOWN])) + (", …" if len(header) > _SHOWN else "")
+        found = ", ".join(map(repr, header[:_SHOWN])) or "no column at all"
+        found += ", …" if len(header) > _SHOWN else ""
         remedies = [remedy.replace("<the field>", "<the column>")]
-        other = next((sign for sign in (";", "\t", "|", ",") if sign != delimiter and sign in header[0]), None)
+        signs = (sign for sign in (";", "\t", "|", ",") if sign != delimiter and sign in "".join(header[:1]))
+        other = next(signs, None)
         if delimiter == "," and len(header) == 1 and other:
             shown = "\\t" if other == "\t" else other
             remedies = [f'delimiter = "{shown}" under [data] in the spec']
@@ -62,7 +64,7 @@ def table_records(
                 fields[name] = ""
         for name in lists:
             fields[name] = _listed(fields[name], settings)
-            if isinstance(fields[name], str):
+            if isinstance(fields[name], str) and settings.label_separator is None:
                 others = (row[1][header.index(name)] for row in rows if isinstance(row, tuple))
                 yield _needs_separator(fields[name], [fields[name], *islice(others, _LOOKED_AT - 1)], name, place, line)
                 return
@@ -73,12 +75,12 @@ def table_records(
 
 def _listed(cell: Any, settings: DataSettings) -> Any:
     """A cell as a list, if it is one or nothing; a string with separators stays one where a separator is set."""
-    if cell is None or cell == "":
+    if cell is None:
         return []
-    if not isinstance(cell, str):
+    if not isinstance(cell, str) or settings.label_separator is not None:
         return cell
-    if settings.label_separator is not None:
-        return separated(cell, settings)
+    if cell == "":
+        return []
     found = list_in(cell.strip())
     return cell if found is None else found
 

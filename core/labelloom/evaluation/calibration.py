@@ -1,6 +1,7 @@
 """Scores mended on validation, so that of the labels given 0.8 about eight in ten are true.
 
-A calibration is one increasing function for all labels, so no order changes. It is fitted on every ranked label of
+A calibration is one increasing function for all labels, so no order changes. Rounded to float32 some scores may become
+equal; what is measured of an order is measured on the scores that the model gave. It is fitted on every ranked label of
 validation as a decision of its own. Labels below the cut of a ranking have no score: they count neither in the fit nor
 afterwards, so a calibrated probability is that of a label that was ranked at all.
 """
@@ -13,6 +14,7 @@ from typing import ClassVar, Literal, Protocol
 
 import numpy as np
 
+from labelloom.components import WHAT_SCORES_DO, Scale
 from labelloom.data.label_sets import LabelSets
 from labelloom.errors import DataError, SpecError
 from labelloom.evaluation.facts import blocks
@@ -55,19 +57,20 @@ class Temperature:
 
 @dataclass(frozen=True)
 class Platt:
-    """sigmoid(slope · x + intercept) of the score x, or of its logit where it is a probability (Platt 1999)."""
+    """sigmoid(slope · x + intercept) of the score x, of its logit where it is a probability, or of its logarithm where
+    it is a share of 1 (Platt 1999)."""
 
     name: ClassVar[str] = "platt"
     slope: float
     intercept: float
-    of: Literal["score", "logit"]
+    of: Literal["score", "logit", "log"]
 
     def apply(self, scores: np.ndarray) -> np.ndarray:
-        values = logit(scores) if self.of == "logit" else _as_they_are(scores)
-        return sigmoid(self.slope * values + self.intercept)
+        return sigmoid(self.slope * _VALUES[self.of](scores) + self.intercept)
 
     def describe(self) -> str:
-        made = f"sigmoid({self.slope:.4g} · {self.of} {'-' if self.intercept < 0 else '+'} {abs(self.intercept):.4g})"
+        of = "log share" if self.of == "log" else self.of
+        made = f"sigmoid({self.slope:.4g} · {of} {'-' if self.intercept < 0 else '+'} {abs(self.intercept):.4g})"
         text = f"probabilities made by {made}, fitted on validation"
         return text if self.slope else f"{text} (where the scores tell nothing)"
 
@@ -82,8 +85,17 @@ def logit(probabilities: np.ndarray) -> np.ndarray:
     return logits
 
 
+def _log(shares: np.ndarray) -> np.ndarray:
+    logs: np.ndarray = np.log(np.maximum(shares.astype(np.float64), _LEAST))
+    return logs
+
+
 def _as_they_are(scores: np.ndarray) -> np.ndarray:
     return scores.astype(np.float64)
+
+
+_OF: dict[Scale, Literal["score", "logit", "log"]] = {"probabilities": "logit", "distribution": "log", "ranks": "score"}
+_VALUES: dict[str, Callable[[np.ndarray], np.ndarray]] = {"score": _as_they_are, "logit": logit, "log": _log}
 
 
 def sigmoid(values: np.ndarray) -> np.ndarray:
@@ -95,7 +107,7 @@ def sigmoid(values: np.ndarray) -> np.ndarray:
 
 
 def calibrated(ranking: Ranking, calibration: Calibration) -> Ranking:
-    """The same ranking with calibrated scores; minus infinity stays."""
+    """The same ranking with calibrated scores, which remembers those of the model; minus infinity stays."""
     scores = np.empty_like(ranking.scores)
     for block in blocks(len(ranking), ranking.depth):
         raw = ranking.scores[block]
@@ -103,22 +115,20 @@ def calibrated(ranking: Ranking, calibration: Calibration) -> Ranking:
         made = calibration.apply(np.where(finite, raw, 0))
         # An increasing function, but for the last bit of what it is computed with.
         scores[block] = np.minimum.accumulate(np.where(finite, made, -np.inf).astype(np.float32), axis=1)
-    return Ranking(ranking.labels, scores, ranking.label_count)
+    return Ranking(ranking.labels, scores, ranking.label_count, uncalibrated=ranking.scores)
 
 
-def fit_calibration(
-    settings: DecisionSettings, ranking: Ranking, truth: LabelSets, probabilities: bool
-) -> Calibration | None:
-    """The calibration that `settings` ask for, None for none; `probabilities` says whether the scores are some.
+def fit_calibration(settings: DecisionSettings, ranking: Ranking, truth: LabelSets, scale: Scale) -> Calibration | None:
+    """The calibration that `settings` ask for, None for none; `scale` says what the scores are.
 
     Raises SpecError at `decision.calibration` for a temperature of scores that are no probabilities, DataError where
     validation has no label.
     """
     if settings.calibration == "none":
         return None
-    if settings.calibration == "temperature" and not probabilities:
+    if settings.calibration == "temperature" and scale != "probabilities":
         raise SpecError(
-            "a temperature divides the logits of probabilities, but the scores of this model only rank labels",
+            f"a temperature divides the logits of probabilities, but the scores of this model {WHAT_SCORES_DO[scale]}",
             where="decision.calibration",
             suggestions=('calibration = "platt"',),
         )
@@ -128,7 +138,7 @@ def fit_calibration(
             where="validation split",
             suggestions=("give it documents with labels", 'decision.calibration = "none"'),
         )
-    decisions = _Decisions(ranking, truth, logit if probabilities else _as_they_are)
+    decisions = _Decisions(ranking, truth, _VALUES[_OF[scale]])
     if not decisions.count:
         raise DataError(
             "every score on it is minus infinity, so none can be calibrated",
@@ -137,7 +147,7 @@ def fit_calibration(
         )
     if settings.calibration == "temperature":
         return Temperature(_fit_temperature(decisions))
-    return Platt(*_fit_platt(decisions), "logit" if probabilities else "score")
+    return Platt(*_fit_platt(decisions), _OF[scale])
 
 
 class _Decisions:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from labelloom.components import Scale
 from labelloom.data.label_sets import LabelSets
 from labelloom.errors import RunError
 from labelloom.evaluation.calibration import CALIBRATIONS, Calibration, calibrated, fit_calibration
@@ -46,9 +47,9 @@ class Decision:
         keys.sort()  # document by document, label ids ascending in each
         return LabelSets(offsets, keys - starts, ranking.label_count)
 
-    def gives_probabilities(self, model: bool) -> bool:
-        """Whether calibrated scores are probabilities, if those of the model are or are not."""
-        return model or self.calibration is not None
+    def gives_probabilities(self, scale: Scale) -> bool:
+        """Whether calibrated scores are probabilities, if those of the model are what `scale` says."""
+        return scale == "probabilities" or self.calibration is not None
 
     def settings(self) -> dict[str, Any]:
         """What the spec's `[decision]` says to fit this decision anew."""
@@ -96,24 +97,22 @@ def _require(what: str, name: str, known: Any, where: str) -> None:
         )
 
 
-def fit_decision(
-    settings: DecisionSettings, ranking: Ranking, truth: LabelSets, *, probabilities: bool = False
-) -> Decision:
+def fit_decision(settings: DecisionSettings, ranking: Ranking, truth: LabelSets, *, scale: Scale = "ranks") -> Decision:
     """The decision that `settings` ask for, fitted on the validation split's ranking and truth.
 
-    `ranking` is as the model gives it, before any calibration; `probabilities` says whether its scores are
-    probabilities. The calibration is fitted first, the rule on calibrated scores. Raises SpecError at the key of
-    `decision` that can't work here, DataError if validation has no label to fit on, ValueError for a ranking and a
-    truth of different documents or labels.
+    `ranking` is as the model gives it, before any calibration; `scale` says what its scores are. The calibration is
+    fitted first, the rule on calibrated scores. Raises SpecError at the key of `decision` that can't work here,
+    DataError if validation has no label to fit on, ValueError for a ranking and a truth of different documents or
+    labels.
     """
     if (len(ranking), ranking.label_count) != (len(truth), truth.label_count):
         raise ValueError(
             f"the ranking is about {counted(len(ranking), 'document')} and {counted(ranking.label_count, 'label')}, "
             f"the truth about {len(truth)} and {truth.label_count}"
         )
-    calibration = fit_calibration(settings, ranking, truth, probabilities)
+    calibration = fit_calibration(settings, ranking, truth, scale)
     scored = ranking if calibration is None else calibrated(ranking, calibration)
-    rule = RULES[settings.rule].fit(settings, scored, truth, probabilities or calibration is not None)
+    rule = RULES[settings.rule].fit(settings, scored, truth, scale if calibration is None else "probabilities")
     return Decision(rule, settings.at_least_one, calibration)
 
 

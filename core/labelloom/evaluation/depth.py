@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from labelloom.components import WHAT_SCORES_DO, Scale
 from labelloom.errors import Problem
 from labelloom.evaluation.metrics import find_metric
 
@@ -16,10 +17,10 @@ def depth_for(documents: int, labels: int) -> int:
     return min(labels, max(_LEAST, _ENTRIES // max(1, documents)))
 
 
-def metric_problems(key: str, where: str, ranked: tuple[int, int], probabilities: bool) -> Iterator[Problem]:
+def metric_problems(key: str, where: str, ranked: tuple[int, int], scale: Scale) -> Iterator[Problem]:
     """Why the metric `key` cannot be computed on the validation split.
 
-    `ranked` says how many documents and labels there are, `probabilities` whether the decision's scores are some.
+    `ranked` says how many documents and labels there are, `scale` what the decision's scores are.
     """
     documents, labels = ranked
     depth = depth_for(documents, labels)
@@ -29,8 +30,8 @@ def metric_problems(key: str, where: str, ranked: tuple[int, int], probabilities
         yield Problem(where, f"{key} needs a ranking of every label; {cut}", ("micro_f1", "ndcg@5"))
     if k and depth < min(int(k), labels):
         yield Problem(where, f"{key} needs the best {int(k):,} labels; {cut}", (key.replace(k, str(depth)),))
-    if "probabilities" in needs and not probabilities:
-        message = f"{key} needs probabilities, but the scores of this model only rank labels"
+    if "probabilities" in needs and scale != "probabilities":
+        message = f"{key} needs probabilities, but the scores of this model {WHAT_SCORES_DO[scale]}"
         yield Problem(where, message, ("micro_f1", 'decision.calibration = "platt"'))
 
 

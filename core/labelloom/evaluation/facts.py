@@ -127,7 +127,7 @@ class Facts:
         scikit-learn.
         """
         assert self.ranking is not None
-        hits, scores = self.hits(self.ranking.depth), self.ranking.scores
+        hits, scores = self.hits(self.ranking.depth), self.ranking.by_model.scores
         coverage, loss, precision = np.zeros((3, len(hits)))
         for block in blocks(len(hits), hits.shape[1]):
             rows, places = np.nonzero(hits[block])
@@ -173,7 +173,7 @@ class Facts:
     def label_orders(self) -> list[LabelOrder]:
         """One for each label that some documents have and some have not."""
         assert self.ranking is not None
-        scores = np.ascontiguousarray(self.ranking.to_dense().T)
+        scores = np.ascontiguousarray(self.ranking.by_model.to_dense().T)
         counts = np.bincount(self.truth.values, minlength=self.truth.label_count)
         both = np.flatnonzero((counts > 0) & (counts < len(self.truth)))
         return [LabelOrder.of(scores[label], self.truth.documents_of(label)) for label in both.tolist()]

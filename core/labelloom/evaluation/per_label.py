@@ -13,11 +13,15 @@ from typing import Literal
 import numpy as np
 
 from labelloom.data.label_sets import LabelSets
+from labelloom.evaluation.facts import blocks
 from labelloom.evaluation.membership import ranked_hits
 from labelloom.evaluation.ranking import Ranking
 
 _ROUNDS = 50
 """At most so many rounds towards the highest micro-F1; it takes about five."""
+
+_ENTRIES_AT_ONCE = 1 << 22
+"""Ranked places that are sorted together, but for the last label's: bounds scratch memory to some hundred MB."""
 
 
 def fit_per_label(
@@ -49,7 +53,11 @@ def fit_per_label(
 
 @dataclass(frozen=True)
 class _Cuts:
-    """The scores at which a threshold may lie, label by label and descending in each; M in all, for S labels."""
+    """The scores at which a threshold may lie, label by label and descending in each; M in all, for S labels.
+
+    But for a label's highest score, a cut lets in a true answer more than the one above it: to let in false ones alone
+    never gains. So M is at most the number of true labels and of labels together.
+    """
 
     labels: np.ndarray  # (M,) int64
     scores: np.ndarray  # (M,) float64
@@ -62,31 +70,20 @@ class _Cuts:
     def of(cls, ranking: Ranking, truth: LabelSets, wanted: np.ndarray) -> _Cuts:
         """The cuts of the `wanted` (L,) bool labels that a finite score of a true document allows."""
         right = ranked_hits(truth, ranking.labels)
-        lowest = np.full(ranking.label_count, np.inf, dtype=np.float32)
-        found = right & (ranking.scores > -np.inf)
-        np.minimum.at(lowest, ranking.labels[found], ranking.scores[found])
+        lowest = _lowest(ranking, right)
         lowest[~wanted] = np.inf
         # Below the lowest score of a true document nothing can be gained.
-        least = lowest[ranking.labels]
-        kept, under = ranking.scores >= least, np.isfinite(least) & (ranking.scores < least)
-        beneath = np.full(ranking.label_count, -np.inf, dtype=np.float32)
-        np.maximum.at(beneath, ranking.labels[under], ranking.scores[under])
-        labels, scores, right = ranking.labels[kept], ranking.scores[kept], right[kept]
-        order = np.lexsort((-scores, labels))
-        labels, scores, right = labels[order], scores[order], right[order]
-        new = np.append(True, labels[1:] != labels[:-1]) if len(labels) else np.zeros(0, dtype=bool)
-        first = np.maximum.accumulate(np.where(new, np.arange(len(labels)), 0))
-        hits = np.cumsum(right)
-        hits = hits - (hits - right)[first]
-        given = np.arange(1, len(labels) + 1) - first
-        last = np.append(new[1:], True)[: len(labels)]
-        below = np.where(last, beneath[labels], np.append(scores[1:], np.float32(0))[: len(labels)])
-        ends = below < scores  # equal scores are never split
-        labels = labels[ends]
-        starts = np.flatnonzero(np.append(True, labels[1:] != labels[:-1])[: len(labels)])
-        return cls(
-            labels, scores[ends].astype(np.float64), below[ends].astype(np.float64), hits[ends], given[ends], starts
-        )
+        counts, beneath = _above(ranking, lowest)
+        # Some labels at a time, for what is sorted takes many times the memory of a ranking.
+        group = (np.cumsum(counts) - counts) // _ENTRIES_AT_ONCE
+        found = []
+        for number in np.unique(group[counts > 0]):
+            least = np.where(group == number, lowest, np.float32(np.inf))
+            found.append(_cuts(*_entries(ranking, right, least), beneath))
+        if not found:
+            found.append(_cuts(np.zeros(0, np.int64), np.zeros(0, np.float32), np.zeros(0, dtype=bool), beneath))
+        labels, scores, below, hits, given = (np.concatenate(each) for each in zip(*found, strict=True))
+        return cls(labels, scores, below, hits, given, np.flatnonzero(_first(labels)))
 
     def best(self, values: np.ndarray) -> np.ndarray:
         """(S,): for each label the first cut, which is the highest, with the highest of `values` (M,)."""
@@ -104,6 +101,63 @@ class _Cuts:
         return np.where(best < 0, np.nextafter(self.scores[self.starts], np.inf), middle)
 
 
+def _lowest(ranking: Ranking, right: np.ndarray) -> np.ndarray:
+    """(L,) float32: the lowest finite score of a true document of each label, infinity where there is none."""
+    lowest = np.full(ranking.label_count, np.inf, dtype=np.float32)
+    for block in blocks(len(ranking), ranking.depth):
+        found = right[block] & (ranking.scores[block] > -np.inf)
+        np.minimum.at(lowest, ranking.labels[block][found], ranking.scores[block][found])
+    return lowest
+
+
+def _above(ranking: Ranking, lowest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Two (L,): how many scores of each label reach its `lowest` (L,), and the highest that does not, or -infinity."""
+    counts = np.zeros(ranking.label_count, dtype=np.int64)
+    beneath = np.full(ranking.label_count, -np.inf, dtype=np.float32)
+    for block in blocks(len(ranking), ranking.depth):
+        labels, scores = ranking.labels[block], ranking.scores[block]
+        least = lowest[labels]
+        counts += np.bincount(labels[scores >= least], minlength=ranking.label_count)
+        under = np.isfinite(least) & (scores < least)
+        np.maximum.at(beneath, labels[under], scores[under])
+    return counts, beneath
+
+
+def _entries(ranking: Ranking, right: np.ndarray, least: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Label, score and whether it is true, of every ranked place whose score reaches `least` (L,) of its label."""
+    parts = []
+    for block in blocks(len(ranking), ranking.depth):
+        labels, scores = ranking.labels[block], ranking.scores[block]
+        kept = scores >= least[labels]
+        parts.append((labels[kept], scores[kept], right[block][kept]))
+    labels, scores, hits = (np.concatenate(each) for each in zip(*parts, strict=True))
+    return labels, scores, hits
+
+
+def _cuts(labels: np.ndarray, scores: np.ndarray, right: np.ndarray, beneath: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Labels, scores, scores below, hits and answers at the cuts of these places; `beneath` (L,) are below them."""
+    order = np.lexsort((-scores, labels))
+    labels, scores, right = labels[order], scores[order], right[order]
+    new = _first(labels)
+    first = np.maximum.accumulate(np.where(new, np.arange(len(labels)), 0))
+    hits = np.cumsum(right)
+    hits = hits - (hits - right)[first]
+    given = np.arange(1, len(labels) + 1) - first
+    last = np.append(new[1:], True)[: len(labels)]
+    below = np.where(last, beneath[labels], np.append(scores[1:], np.float32(0))[: len(labels)])
+    ends = np.flatnonzero(below < scores)  # equal scores are never split
+    labels, hits = labels[ends], hits[ends]
+    gains = _first(labels)
+    gains[1:] |= hits[1:] > hits[:-1]
+    ends = ends[gains]
+    return labels[gains], scores[ends].astype(np.float64), below[ends].astype(np.float64), hits[gains], given[ends]
+
+
+def _first(labels: np.ndarray) -> np.ndarray:
+    """(M,) bool: where a label begins in `labels` (M,), which stand together."""
+    return np.append(True, labels[1:] != labels[:-1])[: len(labels)]
+
+
 def _best_together(cuts: _Cuts, ranking: Ranking, truth: LabelSets, common: float) -> np.ndarray:
     """(S,) the cuts with the highest micro-F1 of all labels, -1 for a label that is better never given.
 
@@ -112,9 +166,11 @@ def _best_together(cuts: _Cuts, ranking: Ranking, truth: LabelSets, common: floa
     """
     rest = np.ones(ranking.label_count, dtype=bool)
     rest[cuts.labels] = False
-    reaching = (ranking.scores >= np.float64(common)) & rest[ranking.labels]
-    hits = int((ranked_hits(truth, ranking.labels) & reaching).sum())
-    given = int(reaching.sum())
+    right = ranked_hits(truth, ranking.labels)
+    hits = given = 0
+    for block in blocks(len(ranking), ranking.depth):
+        reaching = (ranking.scores[block] >= np.float64(common)) & rest[ranking.labels[block]]
+        hits, given = hits + int((right[block] & reaching).sum()), given + int(reaching.sum())
     value, best = 0.0, np.full(len(cuts.starts), -1)
     for _ in range(_ROUNDS):
         gains = cuts.hits - value / 2 * cuts.given

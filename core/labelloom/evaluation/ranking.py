@@ -19,6 +19,8 @@ class Ranking:
     complete and holds every score; with K < L the labels below the K-th have no score and count as not predicted,
     whatever the threshold, and as not ranked, whatever the metric. Memory is proportional to N * K, never to L.
 
+    Where the scores are calibrated, `uncalibrated` (N, K) float32 are those that the model gave.
+
     Raises ValueError for shapes, types or values that are no ranking. That a row names no label twice is not
     checked.
     """
@@ -26,6 +28,7 @@ class Ranking:
     labels: np.ndarray
     scores: np.ndarray
     label_count: int
+    uncalibrated: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         if self.labels.ndim != 2 or self.labels.shape != self.scores.shape:
@@ -91,7 +94,13 @@ class Ranking:
 
     def take(self, rows: np.ndarray) -> Ranking:
         """The ranking of the documents `rows`, in that order; a row may occur more than once."""
-        return Ranking(self.labels[rows], self.scores[rows], self.label_count)
+        before = None if self.uncalibrated is None else self.uncalibrated[rows]
+        return Ranking(self.labels[rows], self.scores[rows], self.label_count, before)
+
+    @property
+    def by_model(self) -> Ranking:
+        """The same with the scores that the model gave: what tells an order, since calibrated ones may be rounded."""
+        return self if self.uncalibrated is None else Ranking(self.labels, self.uncalibrated, self.label_count)
 
     def to_dense(self) -> np.ndarray:
         """(N, L) float32 scores by label id. Raises ValueError if the ranking is not complete."""

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 
+from labelloom.components import WHAT_SCORES_DO, Scale
 from labelloom.data.label_sets import LabelSets
 from labelloom.errors import DataError, SpecError
 from labelloom.evaluation.facts import blocks
@@ -22,8 +23,11 @@ class Rule(Protocol):
     name: ClassVar[str]
 
     @classmethod
-    def fit(cls, settings: DecisionSettings, ranking: Ranking, truth: LabelSets, probabilities: bool) -> Self:
-        """From the validation split's ranking and truth. Raises SpecError or DataError if the rule can't work."""
+    def fit(cls, settings: DecisionSettings, ranking: Ranking, truth: LabelSets, scale: Scale) -> Self:
+        """From the validation split's ranking, whose scores are what `scale` says, and its truth.
+
+        Raises SpecError or DataError if the rule can't work.
+        """
 
     def choose(self, ranking: Ranking) -> np.ndarray:
         """(N, K) bool: which ranked labels are given."""
@@ -45,7 +49,7 @@ class Fitted:
     value: float  # of the metric on validation
 
     @classmethod
-    def fit(cls, settings: DecisionSettings, ranking: Ranking, truth: LabelSets, probabilities: bool) -> Self:
+    def fit(cls, settings: DecisionSettings, ranking: Ranking, truth: LabelSets, scale: Scale) -> Self:
         _refuse_without_labels(truth)
         threshold, value = fit_threshold(settings.fitted_for, ranking, truth, settings.at_least_one)
         return cls(threshold, settings.fitted_for, value)
@@ -69,11 +73,11 @@ class Fixed:
     threshold: float
 
     @classmethod
-    def fit(cls, settings: DecisionSettings, ranking: Ranking, truth: LabelSets, probabilities: bool) -> Self:
-        if not probabilities:
+    def fit(cls, settings: DecisionSettings, ranking: Ranking, truth: LabelSets, scale: Scale) -> Self:
+        if scale != "probabilities":
             raise SpecError(
-                f'"fixed" compares probabilities with {settings.threshold:g}, but the scores of this model only rank '
-                "labels",
+                f'"fixed" compares probabilities with {settings.threshold:g}, but the scores of this model '
+                f"{WHAT_SCORES_DO[scale]}",
                 where="decision.rule",
                 suggestions=('rule = "fitted"', 'rule = "top-k" with k', 'calibration = "platt"'),
             )
@@ -97,7 +101,7 @@ class TopK:
     k: int
 
     @classmethod
-    def fit(cls, settings: DecisionSettings, ranking: Ranking, truth: LabelSets, probabilities: bool) -> Self:
+    def fit(cls, settings: DecisionSettings, ranking: Ranking, truth: LabelSets, scale: Scale) -> Self:
         assert settings.k is not None  # DecisionSettings requires it
         if settings.k > ranking.label_count:
             raise SpecError(
@@ -139,7 +143,7 @@ class PerLabel:
             object.__setattr__(self, name, tuple(getattr(self, name)))
 
     @classmethod
-    def fit(cls, settings: DecisionSettings, ranking: Ranking, truth: LabelSets, probabilities: bool) -> Self:
+    def fit(cls, settings: DecisionSettings, ranking: Ranking, truth: LabelSets, scale: Scale) -> Self:
         """What `at_least_one` adds is not foreseen by thresholds of their own, only by the common one."""
         _refuse_without_labels(truth)
         common, _ = fit_threshold("micro_f1", ranking, truth, settings.at_least_one)

@@ -12,6 +12,7 @@ import scipy.sparse as sp
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from labelloom.components import Scale
 from labelloom.data.corpus import Split
 from labelloom.data.label_sets import LabelSets
 from labelloom.errors import RunError
@@ -35,9 +36,9 @@ class LinearModel:
     label_count: int
 
     @property
-    def probabilities(self) -> bool:
-        """Whether its scores are probabilities: those of logistic regression are."""
-        return self.settings.probabilities
+    def scale(self) -> Scale:
+        """What its scores are: those of logistic regression are probabilities."""
+        return self.settings.scale
 
     def rank_texts(self, texts: Sequence[str], batch_size: int) -> Ranking:
         """The ranking of the labels for each text; `batch_size`, which a network needs, changes nothing here."""

@@ -76,7 +76,7 @@ def _refuse_undecidable(settings: BaselineSettings, decision: DecisionSettings, 
     # Fitted to a ranking that tells nothing: what is refused then does not depend on scores.
     one = (len(validation), 1)
     blank = Ranking(np.zeros(one, dtype=np.int64), np.full(one, 0.5, dtype=np.float32), labels)
-    fit_decision(decision, blank, validation.label_sets, probabilities=settings.probabilities)
+    fit_decision(decision, blank, validation.label_sets, scale=settings.scale)
 
 
 def _middle(values: tuple[float, ...]) -> float:
@@ -132,7 +132,7 @@ class _Fitting:
         model = LinearModel(features, method, settings, labels)
         ranking, _ = rank(method, on_validation, labels)
         truth = validation.label_sets
-        fitted_decision = fit_decision(self.decision, ranking, truth, probabilities=model.probabilities)
+        fitted_decision = fit_decision(self.decision, ranking, truth, scale=model.scale)
         outcome = Outcome(truth, fitted_decision.decide(ranking), ranking)
         metric = find_metric(settings.metric, where="baseline.metric")
         value = metric.compute(outcome)

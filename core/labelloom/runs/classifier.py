@@ -10,6 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
+from labelloom.components import Scale
 from labelloom.data.corpus import Split
 from labelloom.data.labels import LabelSpace
 from labelloom.evaluation.decision import Decision, fit_decision
@@ -25,8 +26,8 @@ class Ranks(Protocol):
     """A trained model, whatever it is made of: a network of parts, or a linear baseline."""
 
     @property
-    def probabilities(self) -> bool:
-        """Whether its scores are probabilities."""
+    def scale(self) -> Scale:
+        """What its scores are: probabilities, shares of 1, or only an order."""
 
     def rank_texts(self, texts: Sequence[str], batch_size: int) -> Ranking:
         """The ranking of the labels for each text."""
@@ -78,7 +79,7 @@ class Classifier:
     @property
     def probabilities(self) -> bool:
         """Whether the scores that it shows, calibrated or as they are, are probabilities, or only rank labels."""
-        return self.decision.gives_probabilities(self.model.probabilities)
+        return self.decision.gives_probabilities(self.model.scale)
 
     def predict(self, texts: Sequence[str], top_k: int | None = None) -> list[list[LabelScore]]:
         """For each text its labels, best first: those that the decision rule gives, or the `top_k` best.
@@ -116,7 +117,7 @@ class Classifier:
         """Another decision for this model, fitted on `validation`; the classifier keeps its own. Raises as
         `fit_decision` does."""
         ranking = self.rank_split(validation)
-        return fit_decision(settings, ranking, validation.label_sets, probabilities=self.model.probabilities)
+        return fit_decision(settings, ranking, validation.label_sets, scale=self.model.scale)
 
     def evaluate(self, split: Split) -> dict[str, float]:
         """The metrics of the run's decision rule on a split, but those that need frequencies of training."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 
 from labelloom.bundles import Catalogue
+from labelloom.components import Scale
 from labelloom.compose.build import build, use_options
 from labelloom.compose.check import check
 from labelloom.compose.model import Assembly
@@ -31,9 +32,9 @@ class Network:
         self.label_count = label_count
 
     @property
-    def probabilities(self) -> bool:
-        """Whether its scores are probabilities."""
-        return self.plan.probabilities
+    def scale(self) -> Scale:
+        """What its scores are."""
+        return self.plan.scale
 
     def rank_texts(self, texts: Sequence[str], batch_size: int) -> Ranking:
         """The ranking of the labels for each text."""

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from labelloom.components import Scale
 from labelloom.spec.data import DataSettings
 from labelloom.spec.decision import DecisionSettings
 
@@ -44,9 +45,9 @@ class BaselineSettings(BaseModel):
     )
 
     @property
-    def probabilities(self) -> bool:
-        """Whether its scores are probabilities: those of logistic regression are."""
-        return self.classifier == "logistic"
+    def scale(self) -> Scale:
+        """What its scores are: those of logistic regression are probabilities."""
+        return "probabilities" if self.classifier == "logistic" else "ranks"
 
     @property
     def penalties(self) -> tuple[float, ...]:

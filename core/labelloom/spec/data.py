@@ -32,7 +32,10 @@ def as_list(names: str | list[str] | None) -> list[str]:
 
 
 class FileSettings(BaseModel):
-    """`[data.files]`: the files of each split, by name or pattern, from the folder that is the source."""
+    """`[data.files]`: the files of each split, by name or pattern.
+
+    They start from the folder that is the source; those with ./ or ../ from the spec's folder.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -124,6 +127,8 @@ class DataSettings(BaseModel):
         for key in ("format", "files", "delimiter"):
             if getattr(self, key) is not None:
                 raise ValueError(f"{key} belongs to files, not to a data set of the hub, {self.source!r}")
+        if not self.quotes:
+            raise ValueError(f"quotes belongs to files, not to a data set of the hub, {self.source!r}")
         return self
 
     @model_validator(mode="after")
@@ -143,6 +148,8 @@ class DataSettings(BaseModel):
             raise ValueError(f"{self.format} finds its files itself; files belongs to {', '.join(FORMS)}")
         if self.delimiter and self.format not in (None, "csv"):
             raise ValueError(f"delimiter belongs to CSV files, not to {self.format}")
+        if not self.quotes and self.format in {*FORMS} - {"csv", "tsv"}:
+            raise ValueError(f"quotes belongs to CSV and TSV files, not to {self.format}")
         return self
 
     @model_validator(mode="after")

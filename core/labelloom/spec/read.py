@@ -93,7 +93,7 @@ def read_baseline(
     overrides: Iterable[str] = (),
     shipped: Mapping[str, Path] | None = None,
 ) -> BaselineSpec:
-    """A baseline on `source`, read as `read_data` does; of a spec `[data]`, `[baseline]`, `[decision]` and seed are taken.
+    """A baseline on `source`, read as `read_data` does; `[baseline]`, `[decision]` and seed of a spec hold too.
 
     `settings` are keys of the baseline's own spec, and go over the source's: another rule starts from its own defaults.
     `overrides` are those of `--set` for it. Its name follows from the
@@ -101,7 +101,7 @@ def read_baseline(
     every problem found.
     """
     found = _spec_or_source(source, shipped or {})
-    raw = {key: found[key] for key in ("data", "baseline", "decision", "seed") if key in found}
+    raw: dict[str, Any] = {key: found[key] for key in ("data", "baseline", "decision", "seed") if key in found}
     own, rule = raw.get("decision"), settings.get("decision", {}).get("rule")
     if isinstance(own, Mapping) and rule is not None:
         raw["decision"] = under_rule(rule, own)

@@ -40,10 +40,10 @@ def train_baseline(spec: BaselineSpec, *, output: str | Path = "runs", reporter:
         reporter.say(note)
     found = search(spec.baseline, spec.decision, corpus, spec.seed, reporter.say)
     model, truth = found.model, corpus.validation.label_sets
-    decision = fit_decision(spec.decision, found.on_validation, truth, probabilities=model.probabilities)
+    decision = fit_decision(spec.decision, found.on_validation, truth, scale=model.scale)
     for note in fitting_notes(spec.decision, truth):
         reporter.say(note)
-    probabilities = decision.gives_probabilities(model.probabilities)
+    probabilities = decision.gives_probabilities(model.scale)
     seen = propensities(corpus.statistics.frequency, len(corpus.train))
     choice = found.choice
     metrics: dict[str, Any] = {

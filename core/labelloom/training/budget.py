@@ -31,9 +31,10 @@ class Budget:
 
     What is left of the run's time when a stage begins is cut in proportion to the planned steps of this stage and of
     those that follow. A stage's last validation and its checkpoints come out of its own time, and the final scoring of
-    all splits, in full precision, and the writing of the model out of the whole. All are estimated: what the model takes
-    for a batch as a third of a step before the first validation, afterwards by the mean of all validations. What these
-    take besides, and a checkpoint, does not grow with the batches. The first step, which warms up, tells nothing of any.
+    all splits, in full precision, and the writing of the model out of the whole. All are estimated: what the model
+    takes for a batch as a third of a step before the first validation, afterwards by the mean of all validations. What
+    these take besides, and a checkpoint, does not grow with the batches. The first step, which warms up, tells nothing
+    of any.
 
     Args:
         seconds: of the whole run, from its beginning to its scores.

@@ -280,7 +280,7 @@ def _validate(
         ranking = rank_shared(job.assembly, feed.columns, len(job.corpus.labels), stage.settings.batch_size)
     seconds = time.monotonic() - began
     seen = propensities(job.corpus.statistics.frequency, len(job.corpus.train))
-    return metrics_on(ranking, split, metric, spec.decision, job.plan.probabilities, seen), seconds
+    return metrics_on(ranking, split, metric, spec.decision, job.assembly.model.scale, seen), seconds
 
 
 def _note(progress: Progress, value: float, metric: str) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from labelloom.components import WHAT_SCORES_DO
 from labelloom.compose.plan import Plan
+from labelloom.compose.scale import undecidable
 from labelloom.data.corpus import Corpus
 from labelloom.errors import Problem, SpecError
 from labelloom.evaluation.depth import metric_problems, top_k_problems
@@ -14,12 +16,26 @@ def refuse_unmeasurable(plan: Plan, corpus: Corpus) -> None:
     problems: list[Problem] = []
     decision = plan.spec.decision
     labels, validation = len(corpus.labels), len(corpus.validation)
-    probabilities = plan.probabilities or decision.calibration != "none"
     for stage in plan.stages:
         metric = metric_of(stage)
-        if not is_loss(metric):
-            where = f"{stage.key}.training.metric".lstrip(".")
-            problems += metric_problems(metric, where, (validation, labels), probabilities)
+        if is_loss(metric):
+            continue
+        where = f"{stage.key}.training.metric".lstrip(".")
+        if stage.scale is None:
+            message = (
+                f"after the losses up to stage {stage.name!r} the branches' scores are of several kinds, or only rank: "
+                "they have no average to measure"
+            )
+            problems.append(Problem(where, message, ('metric = "loss"',)))
+        elif refused := list(undecidable(decision, stage.scale)):
+            message = (
+                f"{metric} is measured under [decision], which needs probabilities ({refused[0].where}), but the "
+                f"scores of stage {stage.name!r} {WHAT_SCORES_DO[stage.scale]}"
+            )
+            problems.append(Problem(where, message, ('metric = "loss"', *refused[0].suggestions)))
+        else:
+            scale = stage.scale if decision.calibration == "none" else "probabilities"
+            problems += metric_problems(metric, where, (validation, labels), scale)
     if decision.rule == "top-k" and decision.k is not None:
         most = max(len(split) for split in (corpus.validation, corpus.test) if split is not None)
         problems += top_k_problems(decision.k, "decision.k", most, labels)

@@ -243,10 +243,8 @@ def _finish(job: Job, progress: Progress, state: PartialState) -> None:
         return rank_shared(job.assembly, columns, len(corpus.labels), plan.stages[-1].settings.batch_size)
 
     on_validation = rank(corpus.validation)
-    decision = fit_decision(
-        plan.spec.decision, on_validation, corpus.validation.label_sets, probabilities=plan.probabilities
-    )
-    probabilities = decision.gives_probabilities(plan.probabilities)
+    decision = fit_decision(plan.spec.decision, on_validation, corpus.validation.label_sets, scale=plan.scale)
+    probabilities = decision.gives_probabilities(plan.scale)
     half, seen = Decision(Fixed(0.5)), propensities(corpus.statistics.frequency, len(corpus.train))
     for note in fitting_notes(plan.spec.decision, corpus.validation.label_sets):
         job.reporter.say(note)

@@ -7,6 +7,7 @@ import torch
 from accelerate import Accelerator, PartialState
 from accelerate.utils import gather_object
 
+from labelloom.components import Scale
 from labelloom.compose.model import Assembly
 from labelloom.data.columns import Columns
 from labelloom.data.corpus import Split
@@ -44,11 +45,11 @@ def metrics_on(
     split: Split,
     metric: str,
     decision: DecisionSettings,
-    probabilities: bool,
+    scale: Scale,
     propensities: np.ndarray,
 ) -> dict[str, float]:
-    """The metrics, `metric` among them, under the decision rule fitted on this very split."""
-    fitted = fit_decision(decision, ranking, split.label_sets, probabilities=probabilities)
+    """The metrics, `metric` among them, under the decision rule fitted on this split; `scale` is that of its scores."""
+    fitted = fit_decision(decision, ranking, split.label_sets, scale=scale)
     _, at, k = metric.partition("@")
     ks = sorted({1, 3, 5, int(k)}) if at else (1, 3, 5)
     return evaluate(
@@ -56,7 +57,7 @@ def metrics_on(
         fitted.decide(ranking),
         fitted.calibrated(ranking),
         ks,
-        probabilities=fitted.gives_probabilities(probabilities),
+        probabilities=fitted.gives_probabilities(scale),
         propensities=propensities,
     )
 

@@ -44,7 +44,7 @@ def test_a_spec_checks_and_begins_with_its_command(file: Path, catalogue: Catalo
     assert spec.description
     assert spec.name == (file.stem if file.stem == "laco" else f"laco-{file.stem}")
     plan = check(spec, folder, catalogue)
-    assert plan.probabilities
+    assert plan.scale == "probabilities"
 
 
 @pytest.mark.parametrize("name", NAMES)

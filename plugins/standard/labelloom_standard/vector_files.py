@@ -5,6 +5,7 @@ They are read as streams, and of the numbers only those of wanted words: a file 
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import re
 import zlib
@@ -38,7 +39,7 @@ class VectorFile:
         self.binary = path.name.lower().removesuffix(".gz").endswith(".bin")
         with self._open() as stream:
             # A binary file may have no line at all.
-            line = stream.readline(_CHUNK)
+            line = stream.readline(_CHUNK).removeprefix(codecs.BOM_UTF8)
         header = _HEADER.fullmatch(line)
         if self.binary and not header:
             raise DataError(
@@ -94,24 +95,37 @@ class VectorFile:
             yield from self._binary_entries(stream) if self.binary else self._text_entries(stream)
 
     def _text_entries(self, stream: BinaryIO) -> Iterator[tuple[bytes, bytes, int]]:
-        first = 1 if self.count is None else 2
-        number = first - 1
-        for number, line in enumerate(stream, start=first):
-            line = line.rstrip()
-            spaces = line.count(b" ")
-            if spaces == self.width:
+        told = longer = 0
+        for number, line in enumerate(stream, start=1 if self.count is None else 2):
+            line = line.removeprefix(codecs.BOM_UTF8).rstrip() if number == 1 else line.rstrip()
+            if line.count(b" ") == self.width and b"  " not in line:
                 word, _, numbers = line.partition(b" ")
-                yield word, numbers, number
-            elif spaces < self.width:
-                raise DataError(
-                    f"expected a word and {self.width} numbers, found {spaces} numbers: the file is damaged, "
-                    "or cut off",
-                    where=f"{self.path}:{number}",
-                    suggestions=["get the file again", "a name that ends in .bin, if it is word2vec's binary form"],
-                )
-            # More spaces: an entry of several words, as GloVe's largest files have; no splitter makes one.
-        if self.count is not None and number != self.count + 1:
-            raise self._cut(f"it has {number - 1:,} words and not the {self.count:,} that its first line tells")
+            else:
+                word, *fields = line.split() or [b""]
+                if not word:
+                    continue
+                if len(fields) < self.width:
+                    raise DataError(
+                        f"expected a word and {self.width} numbers, found {len(fields)} numbers: the file is damaged, "
+                        "or cut off",
+                        where=f"{self.path}:{number}",
+                        suggestions=["get the file again", "a name that ends in .bin, if it is word2vec's binary form"],
+                    )
+                if len(fields) > self.width:
+                    # An entry of several words, as GloVe's largest files have; no splitter makes one.
+                    longer += 1
+                    continue
+                numbers = b" ".join(fields)
+            told += 1
+            yield word, numbers, number
+        if self.count is not None and told + longer != self.count:
+            raise self._cut(f"it has {told + longer:,} words and not the {self.count:,} that its first line tells")
+        if longer and not told:
+            raise DataError(
+                f"no line is a word and {self.width} numbers, as the first line tells; all have more",
+                where=str(self.path),
+                suggestions=["get the file again"],
+            )
 
     def _binary_entries(self, stream: BinaryIO) -> Iterator[tuple[bytes, bytes, int]]:
         size, buffer, at = 4 * self.width, b"", 0

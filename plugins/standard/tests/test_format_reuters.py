@@ -124,7 +124,9 @@ def test_a_file_that_is_cut_off(folder: Path) -> None:
 
 
 def test_stories_that_share_no_topic(folder: Path) -> None:
-    _write(folder / "reut2-000.sgm", story(1, "TRAIN", "cocoa", body("A", "a")) + story(2, "TEST", "tin", body("B", "b")))
+    _write(
+        folder / "reut2-000.sgm", story(1, "TRAIN", "cocoa", body("A", "a")) + story(2, "TEST", "tin", body("B", "b"))
+    )
     assert failure(folder, format="standard/reuters") == (
         f"{folder}: no topic has both a training and a test document\n"
         '    try: format = "standard/reuters-all" under [data] in the spec, for every topic\n'

@@ -121,6 +121,14 @@ def test_a_document_without_labels_and_words_may_be_a_blank_line(folder: Path) -
     assert documents(load(folder)) == {"train": [("b", ["0"]), ("c", ["1"])]}
 
 
+def test_a_line_that_is_not_utf_8_is_still_a_document(folder: Path) -> None:
+    (folder / "train.txt").write_bytes(b"2 4 2\n0 1:1\n\xe9 1:1\n")
+    _write(folder / "Xf.txt", "a\nb\nc\nd\n")
+    told = failure(folder)
+    assert told.startswith(f"{folder / 'train.txt'}:3: not UTF-8")
+    assert "the header says" not in told
+
+
 def test_a_test_file_needs_a_header_too(folder: Path) -> None:
     _write(folder / "train.txt", "1 4 2\n0 1:1\n")
     _write(folder / "test.txt", "0 1:1\n1 2:1\n")

@@ -45,7 +45,7 @@ def test_a_spec_checks(name: str, catalogue: Catalogue) -> None:
     assert spec.name == name
     assert spec.description
     plan = check(spec, folder, catalogue)
-    assert plan.probabilities
+    assert plan.scale == "probabilities"
     assert plan.inference == {node.path for node in plan.model.nodes}
 
 

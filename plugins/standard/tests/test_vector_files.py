@@ -36,6 +36,10 @@ FORMS = {
     "word2vec-spaces.vec": b"7 3 \n" + as_text(end=" \n"),  # as the original program writes it
     "word2vec.bin": as_binary(),
     "word2vec-dense.bin": as_binary(between=b""),
+    "glove-marked.txt": b"\xef\xbb\xbf" + as_text(),
+    "word2vec-marked.txt": b"\xef\xbb\xbf" + header() + as_text(),
+    "word2vec-blanks.txt": header() + as_text().replace(b" ", b"  ", 3).replace(b"graph ", b"graph\t") + b"\n \n",
+    "glove-blank.txt": as_text() + b"\n",
     "glove-phrases.txt": as_text() + b"at name@domain.com 0.1 0.2 0.3\n",  # an entry of two words
 }
 
@@ -120,6 +124,19 @@ def test_the_fingerprint_changes_with_the_file(write: Callable[..., Path]) -> No
             header(9) + as_text(),
             "cut.txt: the file is cut off: it has 7 words and not the 9 that its first line tells\n"
             "    try: get the file again",
+        ),
+        (
+            "wider.txt",
+            header(width=2) + as_text(),
+            "wider.txt: no line is a word and 2 numbers, as the first line tells; all have more\n"
+            "    try: get the file again",
+        ),
+        (
+            "gap.txt",
+            as_text() + b"end  1.0 2.0\n",
+            "gap.txt:8: expected a word and 3 numbers, found 2 numbers: the file is damaged, or cut off\n"
+            "    try: get the file again\n"
+            "    try: a name that ends in .bin, if it is word2vec's binary form",
         ),
         (
             "cut.bin",

@@ -84,8 +84,9 @@ def _own_header(path: Path) -> re.Match[str] | None:
 
 def _records(path: Path, words: list[str], codes: list[str]) -> Iterator[Record | Problem]:
     header: re.Match[str] | None = None
-    found, below = 0, 0
+    found, below = 0, -1
     for line in read_lines(path):
+        below += 1
         if isinstance(line, Problem):
             yield line
         elif line.number == 1:
@@ -97,7 +98,6 @@ def _records(path: Path, words: list[str], codes: list[str]) -> Iterator[Record 
         elif line.text.strip():
             found += 1
             yield _record(line, path, words, codes)
-        below = 0 if isinstance(line, Problem) else line.number - 1
     # A blank line may be a document without labels and words, or nothing.
     if header and not found <= int(header[1]) <= below:
         said, there = counted(int(header[1]), "document"), counted(found, "document")
