@@ -237,3 +237,14 @@ def test_keys_about_cells_mean_the_tables_among_several_forms(tmp_path: Path) ->
     (tmp_path / "test.jsonl").write_text('{"text": "e", "labels": ["1"]}\n')
     corpus = load(tmp_path, delimiter=";", quotes=False)
     assert [list(split.texts) for split in corpus.splits.values()] == [['t"1'], ["e"]]
+
+
+def test_a_set_that_is_shared_without_its_training_split(tmp_path: Path) -> None:
+    folder = fill(tmp_path, **{"validation.csv": "v", "test.csv": "t"})
+    remedy = 'data.files = {train = "validation.csv", test = "test.csv"}'
+    assert f"    try: --set '{remedy}', to train on validation" in failure(folder).splitlines()
+
+    assert texts(folder, files={"train": "validation.csv", "test": "test.csv"}) == {"train": ["v"], "test": ["t"]}
+    part = load(folder, files={"train": "validation.csv"}, label_separator=";")
+    left = f"files in {folder.name} that data.files does not name and that are not used: test.csv"
+    assert left in part.notes

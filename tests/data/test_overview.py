@@ -24,7 +24,7 @@ Documents = Sequence[tuple[str, Sequence[int]]]
 
 
 def corpus(splits: Mapping[str, Documents], labels: int = 4) -> Corpus:
-    codes = tuple("abcdefghijklmnopqrstuvwxyz"[:labels])
+    codes = tuple(f"{place:02}" if labels > 26 else chr(97 + place) for place in range(labels))
     made = {}
     for name, documents in splits.items():
         ids = Texts.from_list([f"{name}-{place}" for place in range(len(documents))])

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
+from labelloom.data.labels import LabelSpace
 from labelloom.data.overview import overview
 from labelloom.data.remarks import remarks
 from labelloom.spec.data import DataSettings
@@ -83,3 +85,29 @@ def test_splits_that_training_cuts_are_counted() -> None:
     told = said(["validation=0.5", "test=0.2"], train=FINE)
     assert [each.partition(":")[0] for each in told] == ["train", "test"]
     assert told[0].startswith("train: only 180 documents after the cut: what is learnt from so few varies")
+
+
+def labelled(codes: Sequence[str], sets: Sequence[Sequence[int]], **settings: str) -> list[str]:
+    """What is said of documents with these labels, beside what is said of small splits."""
+    documents = [(f"text {place}", list(labels)) for place, labels in enumerate(sets)]
+    made = corpus({"train": documents}, len(codes))
+    made = replace(made, labels=LabelSpace(tuple(codes), tuple(codes)))
+    return remarks(overview(made), DataSettings(source="made", **settings))
+
+
+def test_labels_that_another_separator_would_divide() -> None:
+    codes = ["joy;anger", "joy", "fear;joy", "calm"]
+    sets = [[place % 4] for place in range(40)]
+    told = (
+        "labels: 2 of 4 have ';' in them, such as 'joy;anger': if that separates labels, "
+        'label_separator = ";" under [data]'
+    )
+    assert told in labelled(codes, sets, label_separator=",")
+    assert told not in labelled(codes, sets, label_separator=";")
+    assert told not in labelled(["a, b", "c, d", "e", "f"], sets)
+
+
+def test_labels_that_no_two_documents_share() -> None:
+    told = "labels: no two documents share one: is data.labels the field that holds them?"
+    assert told in labelled([str(place) for place in range(30)], [[place] for place in range(30)])
+    assert told not in labelled([str(place) for place in range(30)], [[place % 29] for place in range(30)])

@@ -137,14 +137,19 @@ def test_platt_works_on_the_logarithms_of_shares():
     assert len(np.unique(shown)) > 0.99 * len(np.unique(ranking.scores))
 
 
-@pytest.mark.parametrize("scale", ["ranks", "probabilities", "distribution"])
-def test_what_is_measured_of_an_order_stays_as_it_was(scale):
-    """Also where float32 cannot tell the calibrated scores apart: of a score of 30 or 31, of shares of 1e-30."""
-    ranking, truth = shares_of(1)
-    if scale == "ranks":
-        ranking = complete(np.log(ranking.to_dense()) * 100)
-    decision = fit_decision(PLATT, ranking, truth, scale=scale)
-    shown = decision.calibrated(ranking)
+@pytest.mark.parametrize(
+    ("calibration", "spread"),
+    [(Platt(3.0, 0.0, "score"), 8.0), (Platt(0.2, 0.0, "logit"), 0.001), (Platt(6.0, 0.0, "log"), 8.0)],
+)
+def test_what_is_measured_of_an_order_stays_as_it_was(calibration, spread):
+    """Also where float32 cannot tell the calibrated scores apart: high or low ones, or ones that lie close together."""
+    rng = np.random.default_rng(1)
+    truth = random_sets(rng, 30, 200, 0.1)
+    logits = spread * rng.normal(size=(30, 200))
+    made = {"score": logits, "logit": expit(logits), "log": np.exp(logits - logits.max() - 10)}
+    ranking = complete(made[calibration.of].astype(np.float32))
+    shown = Decision(TopK(1), calibration=calibration).calibrated(ranking)
+    assert len(np.unique(shown.scores)) < 0.95 * len(np.unique(ranking.scores))
     before, after = (evaluate(truth, truth, each) for each in (ranking, shown))
     for metric in ("coverage_error", "ranking_loss", "lrap", "macro_auc", "ndcg@5"):
         assert after[metric] == before[metric]

@@ -118,7 +118,7 @@ def test_validation_in_bf16_tells_high_probabilities_apart(corpus: Path) -> None
     assert len(set(ranking.scores[0].tolist())) == LABELS
 
 
-@pytest.mark.parametrize("shares", [[0.1, 0.1, 0.1, 0.2, 0.5], [0.3, 0.7000009], [0.3, 0.6999991]])
+@pytest.mark.parametrize("shares", [[0.4, 0.3, 0.1, 0.2], [0.3, 0.7000009], [0.3, 0.6999991]])
 @pytest.mark.parametrize("use", ["bce", "softmax"])
 def test_certain_branches_are_certain_together(shares: list[float], use: str, corpus: Path) -> None:
     spec = spec_on(corpus)
@@ -133,7 +133,7 @@ def test_certain_branches_are_certain_together(shares: list[float], use: str, co
     assembly = with_biases(assembly_of(spec), [18.0, 18.0 if use == "bce" else -50.0, -50.0, -50.0, -50.0, -50.0])
     columns = Columns.from_texts(["sign0"], assembly.model.encoder.reader)
     highest = rank_columns(assembly.model, columns, LABELS, 1).scores.max()
-    assert 1 - 1e-6 < highest <= 1
+    assert 1 - 2e-7 < highest <= 1
 
 
 def test_only_a_distribution_is_divided(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -81,11 +81,14 @@ class Corpus:
         return CorpusStatistics(self.train.label_sets, self.cache)
 
 
-def load_corpus(settings: DataSettings) -> Corpus:
+def load_corpus(settings: DataSettings | str) -> Corpus:
     """The corpus that `settings` names: read, checked and stored, or taken from the cache where that was done before.
 
-    Raises DataError with every problem that makes the source unusable, each at its file and line.
+    A string is a source, with the defaults of all other settings. Raises DataError with every problem that makes the
+    source unusable, each at its file and line.
     """
+    if isinstance(settings, str):
+        settings = DataSettings(source=settings)
     whole = load_uncut(settings)
     splits = dict(whole.splits)
     notes = whole.notes + _cut_missing(splits, settings, cache_folder() / "cuts")
@@ -123,7 +126,7 @@ def _store(source: Source, folder: Path, limit: int | None) -> None:
         "codes": codes,
         **_called(codes, source, numbers),
         "splits": [split.name for split in splits],
-        "notes": reading_notes(splits, codes, ids, source),
+        "notes": reading_notes(splits, codes, ids, source, limit),
     }
     (folder / "corpus.json").write_text(json.dumps(about, ensure_ascii=False), encoding="utf-8")
 

@@ -17,7 +17,9 @@ _SHOWN = 5
 """Codes that a note lists."""
 
 
-def reading_notes(splits: Sequence[ReadSplit], codes: Sequence[str], ids: np.ndarray, source: Source) -> list[str]:
+def reading_notes(
+    splits: Sequence[ReadSplit], codes: Sequence[str], ids: np.ndarray, source: Source, limit: int | None
+) -> list[str]:
     """What was tolerated in the splits, what they share, and which labels the source names in vain."""
     notes = [note for split in splits for note in split.notes]
     notes += [note for split in splits if split.name == "train" for note in _repeated_notes(split)]
@@ -29,7 +31,8 @@ def reading_notes(splits: Sequence[ReadSplit], codes: Sequence[str], ids: np.nda
             seen[ids[split.labels]] = True
         unused = np.flatnonzero(~seen)
         if len(unused):
-            notes.append(f"labels: {_codes(codes, unused)} named but in no document")
+            where = "in no document" if limit is None else "in none of the documents that are used"
+            notes.append(f"labels: {_codes(codes, unused)} named but {where}")
     return notes
 
 

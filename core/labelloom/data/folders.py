@@ -40,7 +40,8 @@ def folder_source(folder: Path, settings: DataSettings) -> Source:
     """
     name = folder.resolve().name
     if settings.files:
-        return form_source(name, _named_files(folder, settings), settings, folder)
+        named = _named_files(folder, settings)
+        return form_source(name, named, settings, folder, _left_out(folder, named, settings))
     claims: dict[str, dict[str, Files]] = {}
     unused = []
     labels = label_files_in(folder, settings)
@@ -60,9 +61,18 @@ def folder_source(folder: Path, settings: DataSettings) -> Source:
             unused.append(path.name)
     splits = {split: _only(claims[split], split, folder) for split in SPLIT_NAMES if split in claims}
     if "train" not in splits:
-        raise _no_training_split(folder, [name for found in claims.values() for name in found] + unused, settings)
+        raise _no_training_split(folder, {split: list(found) for split, found in claims.items()}, unused, settings)
     notes = [f"files in {folder.name} that are no split and are not used: {_listed(unused)}"] if unused else []
     return form_source(name, splits, settings, folder, notes)
+
+
+def _left_out(folder: Path, named: dict[str, Files], settings: DataSettings) -> list[str]:
+    """A note on files that are called like splits and that `[data.files]` does not name."""
+    taken = {path.resolve() for files in named.values() for path, _ in files}
+    left = [path.name for path, _ in split_files_in(folder, settings) if path.resolve() not in taken]
+    return (
+        [f"files in {folder.name} that data.files does not name and that are not used: {_listed(left)}"] if left else []
+    )
 
 
 def split_files_in(source: Path, settings: DataSettings) -> Files:
@@ -174,12 +184,20 @@ def _matching(pattern: Path) -> list[Path]:
     return sorted(root / found for found in glob(str(pattern.relative_to(root)), root_dir=root, recursive=True))
 
 
-def _no_training_split(folder: Path, found: list[str], settings: DataSettings) -> DataError:
+def _no_training_split(
+    folder: Path, others: dict[str, list[str]], unused: list[str], settings: DataSettings
+) -> DataError:
     suffix = FORMS[settings.format or "csv"][0][0]
+    found = [name for names in others.values() for name in names] + unused
+    # A set that is shared without its training split can still be learnt from.
+    instead = {"train": others["validation"][0]} if "validation" in others else {}
+    instead |= {split: names[0] for split, names in others.items() if instead and split != "validation"}
+    named = ", ".join(f'{split} = "{name}"' for split, name in instead.items())
     return DataError(
         f"no training split; found {_listed(found) or 'no file that is read: ' + ', '.join(_first_suffixes())}",
         where=str(folder),
         suggestions=[
+            *([f"--set 'data.files = {{{named}}}', to train on validation"] if instead else []),
             f"a file train{suffix} in the folder, or another form of it",
             "the path of one file as data.source",
             _NAME_FILES,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 from labelloom.data.figures import Overview
@@ -15,6 +16,8 @@ _WHY = {
     "validation": "checkpoint and threshold are chosen on few documents",
     "test": "differences of a few points of micro-F1 are within chance",
 }
+_SEPARATORS = (";", "|", "\t")
+"""Signs that hardly stand inside a label; a comma may."""
 _SOME = 20
 """Documents of which all may have a label without that being chance."""
 _LONG_WORDS = 12
@@ -23,7 +26,7 @@ _LONG_WORDS = 12
 
 def remarks(told: Overview, settings: DataSettings) -> list[str]:
     """Small splits, rare labels, labels that training never sees, and what else would mislead. Empty if all is well."""
-    return [*_sizes(told, settings), *_labels(told), *_texts(told)]
+    return [*_sizes(told, settings), *_fields(told, settings), *_labels(told), *_texts(told)]
 
 
 def _sizes(told: Overview, settings: DataSettings) -> Iterator[str]:
@@ -39,6 +42,20 @@ def _sizes(told: Overview, settings: DataSettings) -> Iterator[str]:
             cut = "" if name in told.splits else ", cut from train when one trains"
             cut = " after the cut" if name == "train" and size < train else cut
             yield f"{name}: only {counted(size, 'document')}{cut}: {_WHY[name]}"
+
+
+def _fields(told: Overview, settings: DataSettings) -> Iterator[str]:
+    """Labels that look as if another field or another separator were meant."""
+    codes, train = told.labels.codes, told.splits["train"]
+    for sign in _SEPARATORS:
+        joined = [code for code in codes if sign in code]
+        if len(joined) > len(codes) / 5 and sign != settings.label_separator:
+            yield (
+                f"labels: {len(joined):,} of {len(codes):,} have {sign!r} in them, such as {joined[0]!r}: if that "
+                f"separates labels, label_separator = {json.dumps(sign)} under [data]"
+            )
+    if train.documents >= _SOME and len(codes) >= train.documents and told.frequency.max() == 1:
+        yield "labels: no two documents share one: is data.labels the field that holds them?"
 
 
 def _labels(told: Overview) -> Iterator[str]:
