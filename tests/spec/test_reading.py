@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from labelloom.errors import SpecError
-from labelloom.spec import Spec, read_spec
+from labelloom.spec import Spec, read_baseline, read_spec
 
 from .cases import MINIMAL, changed
 
@@ -198,3 +198,10 @@ def test_what_cannot_be_extended(base):
     broken = write(base.parent / "broken.toml", "x = \n")
     assert refusal(child).startswith(f"{broken}: not valid TOML")
     assert refusal({**MINIMAL, "extends": 3}) == "the spec: extends must be the name of one spec, not 3"
+
+
+def test_the_settings_of_a_baseline_are_left_as_they_were() -> None:
+    settings = {"baseline": {"method": "cc"}, "decision": {}}
+    spec = read_baseline("arxiv-mini", settings, ["baseline.c=[1]", "decision.rule=per-label"])
+    assert (spec.name, spec.baseline.c, spec.decision.rule) == ("arxiv-mini-cc-svm", (1.0,), "per-label")
+    assert settings == {"baseline": {"method": "cc"}, "decision": {}}
