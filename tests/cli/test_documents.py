@@ -13,8 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labelloom.cli.documents import Document, Lines, chunks, format_of, opened
+from labelloom.cli.documents import Document, Fields, Lines, chunks, format_of, opened
 from labelloom.errors import DataError
+
+TEXT = Fields()
 
 
 class Dripping(io.RawIOBase):
@@ -36,9 +38,9 @@ def dripping(*pieces: bytes) -> Lines:
     return Lines(io.BufferedReader(Dripping(*pieces)), "input")
 
 
-def read(content: bytes, form: str = "lines", text_field: str = "text") -> list[Document]:
+def read(content: bytes, form: str = "lines", fields: Fields = TEXT) -> list[Document]:
     """Every document of `content`."""
-    return [document for chunk in chunks(dripping(content), form, text_field, 256) for document in chunk]
+    return [document for chunk in chunks(dripping(content), form, fields, 256) for document in chunk]
 
 
 def test_every_line_is_a_text_whatever_ends_it() -> None:
@@ -50,7 +52,7 @@ def test_every_line_is_a_text_whatever_ends_it() -> None:
 def test_json_lines_with_and_without_ids() -> None:
     content = b'{"text": "a", "id": "x"}\n\n  \n{"id": 7, "text": "b"}\n{"text": "c", "id": null, "more": []}\n'
     assert read(content, "jsonl") == [("x", "a"), (7, "b"), (5, "c")]
-    assert read(b'{"body": "a"}', "jsonl", "body") == [(1, "a")]
+    assert read(b'{"body": "a"}', "jsonl", Fields((("body",),))) == [(1, "a")]
 
 
 def test_csv_with_quotes_line_ends_and_ids() -> None:
@@ -74,14 +76,14 @@ def test_cuts_of_the_stream_change_nothing(texts: list[str], size: int, width: i
     """The same documents in the same order, however the bytes come and however many are asked for at once."""
     content = "".join(json.dumps({"text": text}, ensure_ascii=False) + "\n" for text in texts).encode()
     pieces = [content[start : start + width] for start in range(0, len(content), width)]
-    found = list(chunks(dripping(*pieces), "jsonl", "text", size))
+    found = list(chunks(dripping(*pieces), "jsonl", TEXT, size))
     assert all(1 <= len(chunk) <= size for chunk in found)
     assert [document.text for chunk in found for document in chunk] == texts
 
 
 def test_nothing_waits_for_more_than_it_needs() -> None:
     lines = dripping(b"one\ntwo\nthr", b"ee\n", b"four\nfive\nsix\nseven")
-    found = chunks(lines, "lines", "text", 2)
+    found = chunks(lines, "lines", TEXT, 2)
     pieces = lines._stream.raw.pieces  # type: ignore[attr-defined]
     assert [document.text for document in next(found)] == ["one", "two"]
     assert len(pieces) == 2  # the second piece has not been asked for
@@ -92,7 +94,7 @@ def test_nothing_waits_for_more_than_it_needs() -> None:
 
 def test_a_blank_line_does_not_keep_a_document_waiting() -> None:
     lines = dripping(b'{"text": "a"}\n\n', b'{"text": "b"}\n')
-    found = chunks(lines, "jsonl", "text", 256)
+    found = chunks(lines, "jsonl", TEXT, 256)
     assert next(found) == [(1, "a")]
     assert len(lines._stream.raw.pieces) == 1  # type: ignore[attr-defined]
 
@@ -125,7 +127,7 @@ def test_looking_at_the_first_line_takes_nothing(folder: Path) -> None:
     (folder / "a").write_bytes(b"one\ntwo\n")
     with opened(Path("a")) as lines:
         assert format_of(Path("a"), lines) == "lines"
-        assert [document for chunk in chunks(lines, "lines", "text", 9) for document in chunk] == [
+        assert [document for chunk in chunks(lines, "lines", TEXT, 9) for document in chunk] == [
             (1, "one"),
             (2, "two"),
         ]
@@ -171,7 +173,7 @@ def test_what_is_wrong_is_told_at_its_line(
 
 
 def test_what_comes_before_is_given_first() -> None:
-    found = chunks(dripping(b'{"text": "a"}\n{"text": "b"}\n{\n'), "jsonl", "text", 256)
+    found = chunks(dripping(b'{"text": "a"}\n{"text": "b"}\n{\n'), "jsonl", TEXT, 256)
     assert next(found) == [(1, "a"), (2, "b")]
     with pytest.raises(DataError, match="broken JSON"):
         next(found)
@@ -186,7 +188,7 @@ def test_what_comes_before_is_given_first() -> None:
     ],
 )
 def test_nothing_that_comes_before_is_lost(form: str, good: bytes, bad: bytes) -> None:
-    found = chunks(dripping(good + bad), form, "text", 256)
+    found = chunks(dripping(good + bad), form, TEXT, 256)
     assert sum(len(chunk) for chunk in islice(found, 2)) == 300
     with pytest.raises(DataError):
         next(found)
@@ -218,3 +220,24 @@ def test_a_stream_that_breaks() -> None:
 
     with pytest.raises(DataError, match="input: cannot be read: Input/output error"):
         next(Lines(io.BufferedReader(Breaking()), "input"))
+
+
+def test_several_fields_are_joined_and_the_first_choice_that_is_there_is_taken() -> None:
+    fields = Fields((("title", "body"), ("text",)), id="key")
+    assert read(b'{"title": "t", "body": "b", "key": 4}\n{"text": "x"}\n', "jsonl", fields) == [(4, "t\nb"), (2, "x")]
+    assert read(b"key,title,body\nk,t,b\n,, b\n", "csv", fields) == [("k", "t\nb"), (3, " b")]
+    assert read(b"text\nx\n", "csv", fields) == [(2, "x")]
+    with pytest.raises(DataError, match="no column 'body'; the header has 'title'"):
+        read(b"title\nx\n", "csv", fields)
+    with pytest.raises(DataError, match="input:1: the text must be a string, not a number"):
+        read(b'{"title": "t", "body": 3}\n', "jsonl", fields)
+
+
+def test_other_signs_between_columns() -> None:
+    assert read(b'text;id\n"a;b";7\n', "csv", Fields(delimiter=";")) == [("7", "a;b")]
+    with pytest.raises(DataError) as told:
+        read(b"text;id\na;7\n", "csv")
+    assert str(told.value).splitlines() == [
+        "input:1: no column 'text'; the header has 'text;id'",
+        '    try: --delimiter ";"',
+    ]

@@ -106,6 +106,24 @@ def test_runs_on_other_documents_are_not_taken_over(tmp_path: Path) -> None:
     assert not (tmp_path / "small" / "2").exists()
 
 
+def test_documents_that_change_between_two_seeds(tmp_path: Path) -> None:
+    class Changes(Said):
+        def say(self, text: str) -> None:
+            if text == "seed 1 (2 of 3)":
+                shutil.rmtree(tmp_path / "corpus")
+                write_corpus(tmp_path / "corpus", seed=1)
+
+    spec = spec_on(write_corpus(tmp_path / "corpus"), training={"steps": 1})
+    with pytest.raises(RunError) as error:
+        train_seeds(spec, [0, 1, 2], output=tmp_path, reporter=Changes())
+    assert str(error.value).splitlines() == [
+        f"{tmp_path}/small/1: the documents changed after seed 0 was trained: figures of the two have no mean",
+        "    try: put the documents back and train this seed anew",
+        "    try: --output or --set name=... for new runs",
+    ]
+    assert not (tmp_path / "small" / "summary.json").exists()
+
+
 def test_a_summary_that_takes_the_place_of_another_says_so(corpus: Path, tmp_path: Path) -> None:
     spec, said = spec_on(corpus, training={"steps": 1}), Said()
     train_seeds(spec, [0, 1], output=tmp_path, reporter=said)

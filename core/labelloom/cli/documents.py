@@ -13,13 +13,15 @@ import json
 import sys
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Container, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from difflib import get_close_matches
 from io import BufferedReader
 from pathlib import Path
 from typing import NamedTuple, cast
 
+from labelloom.data.fields import join_texts
 from labelloom.data.records import kind_of
 from labelloom.errors import DataError
 from labelloom.wording import counted
@@ -27,6 +29,32 @@ from labelloom.wording import counted
 _BYTES = 1 << 18
 _SUFFIXES = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".csv": "csv", ".tsv": "tsv", ".txt": "lines"}
 _EXAMPLE = 'one object a line: {"text": "…"}'
+
+
+@dataclass(frozen=True)
+class Fields:
+    """Where the text and the id of a document stand in a JSON object or a table's row.
+
+    choices    the fields of the text, joined as in training; the first choice of which all are there is taken
+    id         the field of the id, which may be missing
+    delimiter  what separates the cells of CSV
+    """
+
+    choices: tuple[tuple[str, ...], ...] = (("text",),)
+    id: str = "id"
+    delimiter: str = ","
+
+    def chosen(self, there: Container[str]) -> tuple[str, ...] | None:
+        """The fields to read of those that are there."""
+        return next((names for names in self.choices if all(name in there for name in names)), None)
+
+    def lacking(self, there: Collection[str], what: str, where: str) -> tuple[str, str]:
+        """What is wrong where nothing is chosen, and what to do."""
+        wanted = next(name for name in self.choices[0] if name not in there)
+        found = ", ".join(map(repr, there)) or "no field at all"
+        close = get_close_matches(wanted, there, n=1)
+        remedy = f"--text-field {close[0] if close else '<the one that holds the text>'}"
+        return f"no {what} {wanted!r}; {where} has {found}", remedy
 
 
 class Document(NamedTuple):
@@ -130,14 +158,14 @@ def format_of(file: Path | None, lines: Lines) -> str:
     return _SUFFIXES.get(suffix) or ("jsonl" if lines.first_character() == b"{" else "lines")
 
 
-def chunks(lines: Lines, form: str, text_field: str, size: int) -> Iterator[list[Document]]:
+def chunks(lines: Lines, form: str, wanted: Fields, size: int) -> Iterator[list[Document]]:
     """The documents in lists of at most `size`: those that are there already, and at least one.
 
     Raises DataError at the line of the first that is wrong, after those before it.
     """
     chunk: list[Document] = []
     try:
-        for document in _READERS[form](lines, text_field):
+        for document in _READERS[form](lines, wanted):
             if document is not None:
                 chunk.append(document)
             if chunk and (len(chunk) == size or not lines.waiting):
@@ -151,13 +179,13 @@ def chunks(lines: Lines, form: str, text_field: str, size: int) -> Iterator[list
         yield chunk
 
 
-def read_lines(lines: Lines, text_field: str) -> Iterator[Document | None]:
+def read_lines(lines: Lines, wanted: Fields) -> Iterator[Document | None]:
     """A document a line; an empty line is an empty text, so that every line has its answer."""
     for line in lines:
         yield Document(lines.number, line.removesuffix("\n").removesuffix("\r"))
 
 
-def read_jsonl(lines: Lines, text_field: str) -> Iterator[Document | None]:
+def read_jsonl(lines: Lines, wanted: Fields) -> Iterator[Document | None]:
     """A document a line, None for a blank line."""
     for line in lines:
         if not line.strip():
@@ -172,16 +200,17 @@ def read_jsonl(lines: Lines, text_field: str) -> Iterator[Document | None]:
             raise lines.wrong(f"broken JSON: {error}", _EXAMPLE) from error
         if not isinstance(fields, dict):
             raise lines.wrong(f"expected one object a line, found {kind_of(fields)}", _EXAMPLE)
-        yield _document(fields, text_field, lines)
+        yield _document(fields, wanted, lines)
 
 
-def _document(fields: dict[str, object], text_field: str, lines: Lines) -> Document:
-    if text_field not in fields:
-        found = ", ".join(repr(name) for name in fields) or "no field at all"
-        raise lines.wrong(f"no field {text_field!r}; the object has {found}", _field_option(text_field, fields))
-    text, name = fields[text_field], fields.get("id")
-    if not isinstance(text, str):
-        raise lines.wrong(f"the text must be a string, not {kind_of(text)}")
+def _document(fields: dict[str, object], wanted: Fields, lines: Lines) -> Document:
+    chosen = wanted.chosen(fields)
+    if chosen is None:
+        raise lines.wrong(*wanted.lacking(fields, "field", "the object"))
+    for part in (fields[each] for each in chosen):
+        if not isinstance(part, str):
+            raise lines.wrong(f"the text must be a string, not {kind_of(part)}")
+    text, name = _joined([str(fields[each]) for each in chosen]), fields.get(wanted.id)
     if isinstance(name, bool) or not isinstance(name, str | int | None):
         raise lines.wrong(f"the id must be a string or a whole number, not {kind_of(name)}")
     try:
@@ -192,32 +221,32 @@ def _document(fields: dict[str, object], text_field: str, lines: Lines) -> Docum
     return Document(lines.number if name is None else name, text)
 
 
-def _field_option(wanted: str, there: Iterable[str]) -> str:
-    close = get_close_matches(wanted, there, n=1)
-    return f"--text-field {close[0] if close else '<the one that holds the text>'}"
+def _joined(parts: list[str]) -> str:
+    return parts[0] if len(parts) == 1 else join_texts(parts)
 
 
-def read_csv(lines: Lines, text_field: str) -> Iterator[Document | None]:
-    """A document a row under a header, the cells between commas; None for a blank row."""
-    yield from _read_rows(lines, text_field, ",", "CSV", "commas")
+def read_csv(lines: Lines, wanted: Fields) -> Iterator[Document | None]:
+    """A document a row under a header; None for a blank row."""
+    yield from _read_rows(lines, wanted, wanted.delimiter, "CSV", "delimiters")
 
 
-def read_tsv(lines: Lines, text_field: str) -> Iterator[Document | None]:
+def read_tsv(lines: Lines, wanted: Fields) -> Iterator[Document | None]:
     """The same, the cells between tabs."""
-    yield from _read_rows(lines, text_field, "\t", "TSV", "tabs")
+    yield from _read_rows(lines, wanted, "\t", "TSV", "tabs")
 
 
-def _read_rows(lines: Lines, text_field: str, delimiter: str, kind: str, signs: str) -> Iterator[Document | None]:
+def _read_rows(lines: Lines, wanted: Fields, delimiter: str, kind: str, signs: str) -> Iterator[Document | None]:
     csv.field_size_limit(2**31 - 1)
     rows = csv.reader(lines, delimiter=delimiter, strict=True)
     header = _row(rows, lines, 1, kind)
     if header is None:
         return
-    if text_field not in header:
-        found = ", ".join(map(repr, header))
-        raise lines.wrong(
-            f"no column {text_field!r}; the header has {found}", _field_option(text_field, header), line=1
-        )
+    chosen = wanted.chosen(header)
+    if chosen is None:
+        message, remedy = wanted.lacking(header, "column", "the header")
+        joined = len(header) == 1 and next((sign for sign in ";\t|," if sign in header[0]), None)
+        remedies = [f"--delimiter {json.dumps(joined)}"] if joined else [remedy]
+        raise lines.wrong(message, *remedies, line=1)
     start = lines.number + 1
     while (row := _row(rows, lines, start, kind)) is not None:
         if row and len(row) != len(header):
@@ -225,7 +254,8 @@ def _read_rows(lines: Lines, text_field: str, delimiter: str, kind: str, signs: 
             remedy = f"put a text with {signs} or line ends between double quotes"
             raise lines.wrong(f"the row has {fields}, the header {len(header)}", remedy, line=start)
         cells = dict(zip(header, row, strict=True)) if row else {}
-        yield Document(cells.get("id") or start, cells[text_field]) if row else None
+        text = _joined([cells[each] for each in chosen]) if row else ""
+        yield Document(cells.get(wanted.id) or start, text) if row else None
         start = lines.number + 1
 
 
@@ -238,7 +268,7 @@ def _row(rows: Iterator[list[str]], lines: Lines, start: int, kind: str) -> list
         ) from error
 
 
-_READERS: dict[str, Callable[[Lines, str], Iterator[Document | None]]] = {
+_READERS: dict[str, Callable[[Lines, Fields], Iterator[Document | None]]] = {
     "lines": read_lines,
     "jsonl": read_jsonl,
     "csv": read_csv,

@@ -12,8 +12,9 @@ import typer
 from labelloom.cli.options import AllowLocalCode
 
 if TYPE_CHECKING:
-    from labelloom.cli.documents import Document
+    from labelloom.cli.documents import Document, Fields
     from labelloom.runs.classifier import LabelScore
+    from labelloom.spec.data import DataSettings
 
 _AT_ONCE = 256
 _FORMATS = ("auto", "lines", "jsonl", "csv", "tsv")
@@ -36,9 +37,19 @@ def predict_labels(
             "is jsonl where the first line starts with {, and lines elsewhere.",
         ),
     ] = "auto",
-    text_field: Annotated[
-        str, typer.Option("--text-field", metavar="NAME", help="The JSON field or the column that holds the text.")
-    ] = "text",
+    text_fields: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--text-field",
+            metavar="NAME",
+            help="The JSON field or the column that holds the text; several are joined. Default those that the run was "
+            "trained on, or else text.",
+        ),
+    ] = None,
+    delimiter: Annotated[
+        str | None,
+        typer.Option("--delimiter", metavar="SIGN", help="What separates the columns of CSV; default as in training."),
+    ] = None,
     batch_size: Annotated[
         int, typer.Option("--batch-size", min=1, help="Documents that go through the model at once.")
     ] = 32,
@@ -49,26 +60,40 @@ def predict_labels(
     Prints a line for each: {"id": …, "labels": [{"label", "name", "score"}, …]}, the best label first.
 
     Lines: every line is a text, an empty line an empty one. JSON lines: objects with "text" and optionally "id"; blank
-    lines are skipped. CSV and TSV: a header names the columns, "text" and optionally "id". A document without an id
-    gets the number of its line. Answers are printed as soon as texts come.
+    lines are skipped. CSV and TSV: a header names the columns. Fields and columns are called as in the run's corpus, or
+    "text" and "id". A document without an id gets the number of its line. Answers are printed as soon as texts come.
     """
     if form not in _FORMATS:
         raise typer.BadParameter(f"{form!r} is not one of {', '.join(_FORMATS)}.", param_hint="--format")
+    if delimiter is not None and len(delimiter) != 1:
+        raise typer.BadParameter(f"{delimiter!r} is not one sign.", param_hint="--delimiter")
 
     from labelloom.cli.documents import chunks, format_of, opened
     from labelloom.runs.classifier import load
 
     classifier = load(run, allow_local_code=allow_local_code)
     classifier.batch_size = batch_size
+    wanted = _fields(classifier.data, text_fields, delimiter)
     with opened(file) as lines:
         if lines.place == "standard input" and sys.stdin.isatty():
             typer.echo("type a text a line; Ctrl-D ends", err=True)
         chosen = format_of(file, lines) if form == "auto" else form
-        for chunk in chunks(lines, chosen, text_field, _AT_ONCE):
+        if delimiter is not None and chosen != "csv":
+            raise typer.BadParameter(f"it is for CSV, and this is read as {chosen}.", param_hint="--delimiter")
+        for chunk in chunks(lines, chosen, wanted, _AT_ONCE):
             answers = classifier.predict([document.text for document in chunk], top_k)
             for document, labels in zip(chunk, answers, strict=True):
                 sys.stdout.write(_line(document, labels))
             sys.stdout.flush()
+
+
+def _fields(data: DataSettings, text_fields: list[str] | None, delimiter: str | None) -> Fields:
+    """The fields that were asked for, or else those of the run's corpus, or else "text"."""
+    from labelloom.cli.documents import Fields
+    from labelloom.spec.data import as_list
+
+    choices = (tuple(text_fields),) if text_fields else (tuple(as_list(data.text)), ("text",))
+    return Fields(choices, data.id, delimiter or data.delimiter or ",")
 
 
 def _line(document: Document, labels: list[LabelScore]) -> str:

@@ -99,9 +99,13 @@ def _text(fields: Mapping[str, object], settings: DataSettings) -> object:
         if not isinstance(part, str):
             remedy = 'an empty text is written as ""'
             raise _Wrong(f"the field {name!r} must be a string, not {kind_of(part)}", (remedy,))
-        if part.strip():
-            parts.append(part)
-    return "\n".join(parts)
+        parts.append(part)
+    return join_texts(parts)
+
+
+def join_texts(parts: Iterable[str]) -> str:
+    """The text of a document whose text stands in several fields: a line each, blank ones left out."""
+    return "\n".join(part for part in parts if part.strip())
 
 
 def _labels(fields: Mapping[str, object], settings: DataSettings) -> tuple[object, object, object]:

@@ -23,6 +23,8 @@ from labelloom.training.train import How, begun, planned, resume, run_of, saved_
 _SHOWN = 5
 """Differing keys that a message lists."""
 
+_NEW = "--output or --set name=... for new runs"
+
 
 @dataclass(frozen=True)
 class Series:
@@ -91,7 +93,8 @@ def plan_seeds(
     plans = [planned(spec, seed, overrides, how) for seed in dict.fromkeys(seeds)]
     runs = [run_of(plan, output) for plan in plans]
     ended = go_on and any(run.finished for run in runs)
-    corpus = load_corpus(plans[0].spec.data).digest if ended else ""
+    with process_state().main_process_first():
+        corpus = load_corpus(plans[0].spec.data).digest if ended else ""
     problems: list[Problem] = []
     back: tuple[str, ...] = ()
     for plan, run in zip(plans, runs, strict=True):
@@ -106,8 +109,8 @@ def plan_seeds(
             problems.append(Problem(str(run.path), "this run was trained on other documents than there are now"))
             back = ("put the documents back",)
     if problems:
-        last, new = problems[-1], "--output or --set name=... for new runs"
-        problems[-1] = Problem(last.where, last.message, (*back, new) if go_on else (again, new))
+        last = problems[-1]
+        problems[-1] = Problem(last.where, last.message, (*back, _NEW) if go_on else (again, _NEW))
         raise RunError.from_problems(problems)
     if len(runs) > 1:
         _tell_of_replaced(_summary_of(runs[0]), [plan.spec.seed for plan in plans], how.reporter)
@@ -116,14 +119,26 @@ def plan_seeds(
 
 
 def train_planned(ready: Sequence[tuple[Plan, RunFolder]], how: How) -> Iterator[Run]:
-    """One run after the other: what has ended is given back, what has begun goes on."""
+    """One run after the other: what has ended is given back, what has begun goes on.
+
+    Raises RunError after a run on other documents than the one before it.
+    """
+    before: Run | None = None
     for place, (plan, run) in enumerate(ready, start=1):
         if len(ready) > 1:
             how.reporter.say(f"seed {plan.spec.seed} ({place} of {len(ready)})")
         if run.spec.is_file():
-            yield resume(run.path, allow_local_code=how.allow_local_code, reporter=how.reporter, trackers=how.trackers)
+            made = resume(run.path, allow_local_code=how.allow_local_code, reporter=how.reporter, trackers=how.trackers)
         else:
-            yield train_plan(plan, run, how, fresh=True)
+            made = train_plan(plan, run, how, fresh=True)
+        if before is not None and made.metrics["corpus"] != before.metrics["corpus"]:
+            raise RunError(
+                f"the documents changed after seed {before.path.name} was trained: figures of the two have no mean",
+                where=str(run.path),
+                suggestions=["put the documents back and train this seed anew", _NEW],
+            )
+        before = made
+        yield made
 
 
 def write_summary(runs: Sequence[Run]) -> tuple[Path, dict[str, Any]]:
