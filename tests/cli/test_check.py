@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
+from labelloom.bundles import find_bundles
+
 from .conftest import lines
 
 STAGES = """
@@ -198,13 +200,14 @@ def test_keys_values_and_components_are_told_together(labelloom_: Callable[..., 
     )
     result = labelloom_("check", "wrong.toml")
     assert result.exit_code == 1
+    installed = ", ".join(sorted({bundle.name for bundle in find_bundles()}))
     assert [line for line in result.stderr.splitlines() if "    try: " not in line] == [
         "training.epochs: must be a number, not 'many'",
         "stages.0.tasks.0.weight: must be at least 0, not -1",
         "stages.0.tasks.1.use: must be text in quotes, not 3",
         "stages.0.tasks.2: must be a table, not 4",
         "nmae: unknown key 'nmae'",
-        "model.encoder.encoder.use: no installed component is called 'tiny/bagg' (installed bundles: standard, tiny)",
+        f"model.encoder.encoder.use: no installed component is called 'tiny/bagg' (installed bundles: {installed})",
         "model.branches.0.label_modules.0.x: unknown key 'x'",
         "stages.0.samplers.0.use: tiny/bce is a task; a sampler is expected here",
         "stages.0.tasks.0.sclae: unknown key 'sclae'",

@@ -50,6 +50,35 @@ def test_top_k(predict: Callable[..., Any]) -> None:
     assert len(predict("--top-k", 99, stdin="x")[0]["labels"]) == 5
 
 
+def test_a_table_is_read_by_the_columns_of_training(labelloom_: Callable[..., Result], folder: Path) -> None:
+    rows = [
+        f"{place};cat purr;whiskers;cats" if place % 2 else f'{place};proof;"lemma; theorem";maths'
+        for place in range(30)
+    ]
+    (folder / "train.csv").write_text("\n".join(["No;Title;Body;Topics", *rows]))
+    settings = ['text=["Title", "Body"]', "labels=Topics", "delimiter=;", "id=No", "label_separator=|"]
+    (folder / "new.csv").write_text("Body;Title;No\nkitten;;x\n")
+    (folder / "run.csv").write_text("No;Title;Body;Topics\na;cat purr;whiskers;\n")
+    sets = [word for setting in settings for word in ("--set", f"data.{setting}")]
+    keys = [*sets, "--set", "baseline.min_count=1", "--set", "baseline.c=[1]"]
+    assert labelloom_("baseline", "train.csv", "--output", "runs", *keys).exit_code == 0
+    made = folder / "runs/train-br-svm/0"
+
+    def answers(*arguments: object) -> list[Any]:
+        result = labelloom_("predict", made, *arguments)
+        assert result.exit_code == 0, result.output
+        return [json.loads(line) for line in result.stdout.splitlines()]
+
+    assert [line["id"] for line in answers("run.csv")] == ["a"]
+    joined = labelloom.load(made).predict(["cat purr\nwhiskers"])[0]
+    assert answers("run.csv")[0]["labels"][0]["score"] == pytest.approx(joined[0].score, rel=1e-5)
+    assert [line["id"] for line in answers("new.csv")] == ["x"]
+    (folder / "tabs.tsv").write_text("text\nproof lemma\n")
+    assert answers("tabs.tsv")[0]["labels"][0]["label"] == "maths"
+    wrong = labelloom_("predict", made, "tabs.tsv", "--delimiter", ",")
+    assert "it is for CSV, and this is read as tsv." in wrong.stderr
+
+
 def test_files_of_every_format_have_the_same_answers(predict: Callable[..., Any], folder: Path) -> None:
     rows = [{"text": text, "id": f"d{place}"} for place, text in enumerate(TEXTS)]
     jsonl = "".join(json.dumps(row) + "\n" for row in rows)

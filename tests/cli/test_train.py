@@ -7,6 +7,8 @@ import shlex
 import shutil
 import signal
 import statistics
+import subprocess
+import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -256,3 +258,26 @@ def test_local_code_trains_with_permission(train: Callable[..., Result], folder:
 )
 def test_durations(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+def test_data_in_the_place_of_a_spec(labelloom_: Callable[..., Result], folder: Path) -> None:
+    (folder / "tickets.csv").write_text("text,labels\na,b\n")
+    result = labelloom_("train", "tickets.csv")
+    assert result.exit_code == 1
+    told = result.stderr.splitlines()
+    assert told[0] == "tickets.csv: this is data, and not a spec, which is TOML and names the data"
+    assert told[1].startswith("    try: labelloom train ")
+    assert told[1].endswith(" --set data.source=tickets.csv")
+    assert told[2] == "    try: labelloom data tickets.csv"
+
+
+def test_what_is_wrong_with_a_spec_is_told_without_torch(folder: Path) -> None:
+    script = (
+        "import sys; from labelloom.cli import main\n"
+        "try: main()\n"
+        "finally: print(sorted(sys.modules.keys() & {'torch', 'accelerate'}))"
+    )
+    command = [sys.executable, "-c", script, "train", "tiny/words", "--set", "training.epoch=2"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=folder)
+    assert "training.epoch: unknown key 'epoch'" in done.stderr
+    assert done.stdout.strip() == "[]"

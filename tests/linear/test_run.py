@@ -269,3 +269,17 @@ def test_without_scikit_learn(write: Write, tmp_path: Path, monkeypatch: pytest.
         '    try: pip install "labelloom[baseline]"',
     ]
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_source_or_a_spec_by_name(write: Write, tmp_path: Path) -> None:
+    topics = write()
+    keys = ["baseline.ngrams=[1]", "baseline.class_weights=['balanced']", "baseline.c=[1]"]
+    run = labelloom.train_baseline(topics, output=tmp_path / "runs", seed=3, overrides=[*keys, "baseline.method=lp"])
+    assert run.path == tmp_path / "runs/topics-lp-svm/3"
+    assert labelloom.load(run.path).name == "topics-lp-svm"
+
+    (tmp_path / "mine.toml").write_text(f'extends = "standard/bilstm"\nname = "mine"\n[data]\nsource = "{topics}"\n')
+    other = labelloom.train_baseline(tmp_path / "mine.toml", output=tmp_path / "runs", overrides=keys)
+    assert other.path == tmp_path / "runs/mine-br-svm/0"
+    with pytest.raises(TypeError, match="this one is made already"):
+        train_baseline(spec_of(topics), overrides=keys)

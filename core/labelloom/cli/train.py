@@ -81,6 +81,13 @@ def train_spec(
             text = f"not together with {', '.join(extra)}: a run goes on with the spec that is saved in it."
             raise typer.BadParameter(text, param_hint="--resume")
 
+    order = None
+    if resume is None:
+        order = _Order(
+            spec or "", output or Path("runs"), overrides or [], time_budget, trackers or [], allow_local_code
+        )
+        order.check()
+
     from labelloom.training.processes import process_state
     from labelloom.training.progress import Shown, Silent
 
@@ -90,13 +97,11 @@ def train_spec(
     try:
         with Shown() as shown:
             reporter: Reporter = shown if main else Silent()
-            if resume is not None:
-                runs = _resumed(resume, reporter, trackers or [], allow_local_code)
-            else:
-                order = _Order(
-                    spec or "", output or Path("runs"), overrides or [], time_budget, trackers or [], allow_local_code
-                )
+            if order is not None:
                 runs = order.trained(_seeds(order, seeds or [], seed_count), go_on, reporter)
+            else:
+                assert resume is not None
+                runs = _resumed(resume, reporter, trackers or [], allow_local_code)
             for run in runs:
                 finished.append(run)
                 if main and as_json:
@@ -142,6 +147,12 @@ class _Order:
         """All that differs from the spec's file."""
         budget = [] if self.time_budget is None else [f'training.time_budget="{self.time_budget}"']
         return [*self.overrides, *budget]
+
+    def check(self) -> None:
+        """Refuse a spec that is wrong at once: what trains takes seconds to import. Raises SpecError."""
+        from labelloom.compose.checked import read_checked
+
+        read_checked(self.spec, self.changes, allow_local_code=self.allow_local_code)
 
     def trained(self, seeds: Sequence[int | None], go_on: bool, reporter: Reporter) -> Iterator[Run]:
         """A run for each seed, one after the other."""

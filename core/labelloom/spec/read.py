@@ -22,6 +22,9 @@ from labelloom.spec.models import Spec
 from labelloom.spec.overrides import set_key
 from labelloom.spec.problems import problems_of
 
+_DATA = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".txt", ".sgm")
+"""Suffixes of files that are surely no specs."""
+
 
 def read_spec(
     source: str | Path | Mapping[str, Any],
@@ -177,6 +180,13 @@ def _find(name: str, shipped: Mapping[str, Path], folder: Path, what: str) -> Pa
     if name in shipped:
         return shipped[name]
     file = (folder / Path(name).expanduser()).resolve()
+    if file.is_file() and file.name.removesuffix(".gz").endswith(_DATA):
+        first = next(iter(shipped), "my-spec.toml")
+        raise SpecError(
+            f"this is data, and not a {what}, which is TOML and names the data",
+            where=name,
+            suggestions=[f"labelloom train {first} --set data.source={name}", f"labelloom data {name}"],
+        )
     if file.is_file():
         return file
     files = [str(path.relative_to(folder)) for path in sorted(folder.glob("*.toml"))]

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from labelloom.bundles import Catalogue
 from labelloom.data.corpus import load_corpus
 from labelloom.data.places import absolute
 from labelloom.errors import Problem, RunError
@@ -21,16 +22,38 @@ from labelloom.linear.model import rank, save_linear
 from labelloom.linear.search import search
 from labelloom.runs.classifier import answers_on
 from labelloom.runs.folder import Run, RunFolder, write_json
+from labelloom.spec import read_baseline
 from labelloom.spec.baseline import BaselineSpec
 from labelloom.training.progress import Reporter, Silent
 
 
-def train_baseline(spec: BaselineSpec, *, output: str | Path = "runs", reporter: Reporter | None = None) -> Run:
+def train_baseline(
+    spec: BaselineSpec | str | Path,
+    *,
+    output: str | Path = "runs",
+    seed: int | None = None,
+    overrides: Iterable[str] = (),
+    reporter: Reporter | None = None,
+) -> Run:
     """Fit what `spec` asks for on train, choose on validation, score validation and test; the run is written whole.
+
+    Args:
+        spec: a source of data, the file or the name of a spec, of which data, decision and seed are taken, or what
+            `labelloom.spec.read_baseline` made of one of these.
+        output: the folder of runs; this one becomes `<output>/<name>/<seed>`.
+        seed: instead of the spec's.
+        overrides: `key=value`, as `--set` takes them: `baseline.method=lp`.
+        reporter: told of what happens; default nobody.
 
     Raises DataError as training does, RunError when the run's folder is there already or scikit-learn is missing.
     """
     reporter = reporter or Silent()
+    if not isinstance(spec, BaselineSpec):
+        spec = read_baseline(str(spec), {}, overrides, Catalogue().specs())
+    elif tuple(overrides):
+        raise TypeError("overrides change a spec that is read; this one is made already")
+    if seed is not None:
+        spec = spec.model_copy(update={"seed": seed})
     run = baseline_folder(spec, output)
     refuse_existing([run])
     began = time.monotonic()
