@@ -89,7 +89,7 @@ def _signature(parameter: Any, kind: Any) -> str:
     if parameter.param_type_name == "argument":
         return f"`{parameter.metavar}`"
     names = ", ".join(f"`{name}`" for name in sorted(parameter.opts, key=len))
-    if kind is bool:
+    if kind is bool or bool in get_args(kind):
         return names
     return f"{names} {_code(parameter.metavar or _value_name(kind))}"
 

@@ -88,7 +88,7 @@ def test_frequent_and_rare_labels_of_many(labelloom_: Callable[..., Result], fol
     start = told.index("most frequent documents share")
     assert told[start + 1 : start + 3] == ["l00 60 100.0 %", "l01 58 96.7 %"]
     assert told[start + 11] == ""
-    start = told.index("least frequent documents share")
+    start = told.index("least frequent in train documents share")
     assert told[start + 10] == "l29 2 3.3 %"
     assert "with fewer than 10 documents 4" in told
     plot = told.index("documents a label (logarithmic), labels by rank")

@@ -105,7 +105,8 @@ def _print_frequencies(out: Console, told: Overview) -> None:
     else:
         _print_labels(out, told, "most frequent", order[:_SHOWN])
         out.print()
-        _print_labels(out, told, "least frequent", order[-_SHOWN:])
+        seen = [label for label in order if told.frequency[label]]
+        _print_labels(out, told, "least frequent in train", seen[-_SHOWN:])
     if len(order) >= _SHOWN:
         out.print()
         for line in frequency_lines(told):
@@ -139,7 +140,9 @@ def _print_pairs(out: Console, told: Overview) -> None:
 
 
 def _name(told: Overview, label: int) -> str:
-    return visible(told.labels.names[label])
+    name, code = told.labels.names[label], told.labels.codes[label]
+    alone = told.labels.names.count(name) == 1
+    return visible(name if alone else f"{name} ({code})")
 
 
 def _print_published(out: Console, told: Overview, comparison: Comparison) -> None:
