@@ -9,7 +9,7 @@ on what else the machine does:
     read      JSON lines are parsed, checked, numbered and stored; what documents share is found
     cut       a tenth is cut for validation by iterative stratification
     count     frequencies, groups, co-occurrence, ten CF-IDF neighbours a label
-    evaluate  a threshold is fitted on a ranking of `depth` labels a document, and every metric computed
+    evaluate  one threshold and one a label are fitted on a ranking of `depth` labels a document, every metric computed
 """
 
 from __future__ import annotations
@@ -48,8 +48,11 @@ def count(path: Path, _: int) -> Callable[[], object]:
 
 
 def evaluate(path: Path, depth: int) -> Callable[[], object]:
+    import numpy as np
+
     from labelloom.evaluation.decision import fit_decision
     from labelloom.evaluation.metrics import evaluate as measured
+    from labelloom.evaluation.propensity import propensities
     from labelloom.spec.decision import DecisionSettings
 
     sys.path.insert(0, str(Path(__file__).parent))
@@ -59,8 +62,10 @@ def evaluate(path: Path, depth: int) -> Callable[[], object]:
     ranking = ranking_of(truth, depth)
 
     def run() -> object:
-        decision = fit_decision(DecisionSettings(), ranking, truth, probabilities=True)
-        return measured(truth, decision.decide(ranking), ranking)
+        seen = propensities(np.bincount(truth.values, minlength=truth.label_count), len(truth))
+        for rule in ("fitted", "per-label"):
+            decision = fit_decision(DecisionSettings(rule=rule), ranking, truth, scale="probabilities")
+        return measured(truth, decision.decide(ranking), ranking, propensities=seen)
 
     return run
 
