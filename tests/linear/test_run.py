@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 
 import labelloom
@@ -17,7 +18,7 @@ import labelloom.evaluation.predictions
 import labelloom.training.progress
 from labelloom.data.corpus import Split, load_corpus
 from labelloom.errors import DataError, RunError, SpecError
-from labelloom.linear import library
+from labelloom.linear import bank, library
 from labelloom.linear.features import Features
 from labelloom.runs.folder import RunFolder
 from labelloom.spec.baseline import BaselineSettings, BaselineSpec
@@ -283,3 +284,14 @@ def test_a_source_or_a_spec_by_name(write: Write, tmp_path: Path) -> None:
     assert other.path == tmp_path / "runs/mine-br-svm/0"
     with pytest.raises(TypeError, match="this one is made already"):
         train_baseline(spec_of(topics), overrides=keys)
+
+
+def test_no_process_is_left_behind(write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bank, "_ALONE", 0)
+    monkeypatch.setattr("joblib.cpu_count", lambda: 2)
+
+    train_baseline(spec_of(write()), output=tmp_path / "runs")
+
+    # One that waits for work would keep open what this program prints to.
+    commands = [" ".join(child.cmdline()) for child in psutil.Process().children(recursive=True)]
+    assert not [command for command in commands if "popen_loky" in command]

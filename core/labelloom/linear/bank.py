@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -81,6 +83,19 @@ def fit_bank(
             stacklevel=2,
         )
     return Bank(sp.vstack([one.weights for one in fitted], format="csr"), np.array([one.intercept for one in fitted]))
+
+
+@contextmanager
+def workers() -> Iterator[None]:
+    """Fits inside share their processes, which end with it: left alone they would wait for minutes, and whoever reads
+    what this program prints would wait with them."""
+    try:
+        yield
+    finally:
+        if "joblib" in sys.modules:
+            from joblib.externals.loky import get_reusable_executor
+
+            get_reusable_executor(reuse=True).shutdown(wait=True)
 
 
 def _joblib() -> Any:

@@ -18,6 +18,7 @@ from labelloom.errors import Problem, RunError
 from labelloom.evaluation.decision import fit_decision, fitting_notes
 from labelloom.evaluation.metrics import evaluate
 from labelloom.evaluation.propensity import propensities
+from labelloom.linear.bank import workers
 from labelloom.linear.model import rank, save_linear
 from labelloom.linear.search import search
 from labelloom.runs.classifier import answers_on
@@ -61,7 +62,8 @@ def train_baseline(
     corpus = load_corpus(spec.data)
     for note in corpus.notes:
         reporter.say(note)
-    found = search(spec.baseline, spec.decision, corpus, spec.seed, reporter.say)
+    with workers():
+        found = search(spec.baseline, spec.decision, corpus, spec.seed, reporter.say)
     model, truth = found.model, corpus.validation.label_sets
     decision = fit_decision(spec.decision, found.on_validation, truth, scale=model.scale)
     for note in fitting_notes(spec.decision, truth):
