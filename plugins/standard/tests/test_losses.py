@@ -118,7 +118,7 @@ def test_the_gradient_is_that_of_the_formula(run: Callable[..., Loss], make_batc
     formula, step = LOSSES[name][3], 1e-5
     for row in range(3):
         for label in range(5):
-            score, true = float(scores[row, label]), label in SETS[row]
+            score, true = scores[row, label].item(), label in SETS[row]
             slope = (formula(score + step, true) - formula(score - step, true)) / (2 * step)
             assert scores.grad[row, label].item() == pytest.approx(slope, rel=2e-4, abs=1e-6)
 
