@@ -186,7 +186,7 @@ def test_the_words_of_validation_are_counted_once_for_each_length(
     monkeypatch.setattr(Features, "of_split", counting)
     train_baseline(spec_of(write(), c=(0.1, 1.0, 10.0)), output=tmp_path / "runs")
 
-    assert counted == ["validation", "validation", "test"]  # for the search, then for the scores of the run
+    assert counted == ["validation", "test"]  # the search has scored validation already
 
 
 def test_only_safe_files(write: Write, tmp_path: Path) -> None:

@@ -51,20 +51,28 @@ def written_beside(path: Path) -> Iterator[Path]:
     If another process was faster, its entry is kept: both are made of the same. Raises DataError where the cache
     cannot be written.
     """
+    with temporary_beside(path) as beside:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield beside
+            if not path.exists():
+                _rename(beside, path)
+        except OSError as error:
+            if not _is_about_the_cache(error, path.parent):
+                raise
+            raise DataError(
+                f"the cache cannot be written: {error.strerror or error}",
+                where=str(path.parent),
+                suggestions=["set LABELLOOM_CACHE to a folder that you may write to, on a disk with room"],
+            ) from error
+
+
+@contextmanager
+def temporary_beside(path: Path) -> Iterator[Path]:
+    """A name beside `path` that no other process uses, to be renamed to it; what is there at the end is removed."""
     beside = path.with_name(f".{path.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         yield beside
-        if not path.exists():
-            _rename(beside, path)
-    except OSError as error:
-        if not _is_about_the_cache(error, path.parent):
-            raise
-        raise DataError(
-            f"the cache cannot be written: {error.strerror or error}",
-            where=str(path.parent),
-            suggestions=["set LABELLOOM_CACHE to a folder that you may write to, on a disk with room"],
-        ) from error
     finally:
         if beside.is_dir():
             shutil.rmtree(beside)

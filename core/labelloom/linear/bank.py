@@ -65,15 +65,16 @@ def fit_bank(
     was stopped before it converged.
     """
     count = truth.shape[1]
-    jobs = 1 if own is not None or features.nnz * count <= _ALONE else _joblib().cpu_count()
+    joblib = _joblib()
+    jobs = 1 if own is not None or features.nnz * count <= _ALONE else joblib.cpu_count()
     # Not mapped into memory: each part takes the features along, and there are few parts.
-    parallel = _joblib().Parallel(n_jobs=jobs, max_nbytes=None)
+    parallel = joblib.Parallel(n_jobs=jobs, max_nbytes=None)
     fitted: list[_Fitted] = []
     step = min(_AT_ONCE, -(-count // jobs))
     for start in range(0, count, jobs * step):
         firsts = range(start, min(start + jobs * step, count), step)
         parts = [range(first, min(first + step, count)) for first in firsts]
-        tasks = (_joblib().delayed(_fit_part)(features, truth[:, part], setting, part, own) for part in parts)
+        tasks = (joblib.delayed(_fit_part)(features, truth[:, part], setting, part, own) for part in parts)
         fitted += [one for part in parallel(tasks) for one in part]
         told(len(fitted), count)
     if unfinished := sum(not one.converged for one in fitted):

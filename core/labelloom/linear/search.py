@@ -10,8 +10,9 @@ import numpy as np
 import scipy.sparse as sp
 
 from labelloom.data.corpus import Corpus
+from labelloom.data.label_sets import LabelSets
 from labelloom.errors import SpecError
-from labelloom.evaluation.decision import fit_decision
+from labelloom.evaluation.decision import Decision, fit_decision
 from labelloom.evaluation.depth import top_k_problems
 from labelloom.evaluation.metrics import find_metric
 from labelloom.evaluation.outcome import Outcome
@@ -42,11 +43,14 @@ class Choice:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A fitted model, how it was made, its ranking of validation, and what it is worth there."""
+    """A fitted model and how it was made; of validation its ranking, its method's own answers, the decision fitted to
+    them, and what that is worth."""
 
     choice: Choice
     model: LinearModel
     on_validation: Ranking
+    own_on_validation: LabelSets
+    decision: Decision
     value: float
 
 
@@ -103,8 +107,12 @@ class _Fitting:
 
     def best(self, so_far: Candidate, choices: Sequence[Choice]) -> Candidate:
         """The best of `so_far` and what `choices` give; of equals the first."""
-        others = [self.candidate(choice) for choice in choices if choice != so_far.choice]
-        return max([so_far, *others], key=lambda candidate: candidate.value)
+        best = so_far
+        for choice in choices:
+            if choice != so_far.choice:
+                other = self.candidate(choice)
+                best = other if other.value > best.value else best  # the worse one's weights are let go
+        return best
 
     def candidate(self, choice: Choice) -> Candidate:
         """The model of `choice`, fitted on train and scored on validation."""
@@ -130,11 +138,11 @@ class _Fitting:
 
         method = METHODS[settings.method].fit(on_train, train.label_sets, setting, told)
         model = LinearModel(features, method, settings, labels)
-        ranking, _ = rank(method, on_validation, labels)
+        ranking, own = rank(method, on_validation, labels)
         truth = validation.label_sets
-        fitted_decision = fit_decision(self.decision, ranking, truth, scale=model.scale)
-        outcome = Outcome(truth, fitted_decision.decide(ranking), ranking)
+        decision = fit_decision(self.decision, ranking, truth, scale=model.scale)
+        outcome = Outcome(truth, decision.decide(ranking), ranking)
         metric = find_metric(settings.metric, where="baseline.metric")
         value = metric.compute(outcome)
         self.say(f"{choice}: {metric.name} {value:.4f} on validation")
-        return Candidate(choice, model, ranking, value)
+        return Candidate(choice, model, ranking, own, decision, value)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import time
-import uuid
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from labelloom.bundles import Catalogue
+from labelloom.data.cache import temporary_beside
 from labelloom.data.corpus import load_corpus
 from labelloom.data.places import absolute
 from labelloom.errors import Problem, RunError
-from labelloom.evaluation.decision import fit_decision, fitting_notes
+from labelloom.evaluation.decision import fitting_notes
 from labelloom.evaluation.metrics import evaluate
 from labelloom.evaluation.propensity import propensities
 from labelloom.linear.bank import workers
@@ -64,9 +62,8 @@ def train_baseline(
         reporter.say(note)
     with workers():
         found = search(spec.baseline, spec.decision, corpus, spec.seed, reporter.say)
-    model, truth = found.model, corpus.validation.label_sets
-    decision = fit_decision(spec.decision, found.on_validation, truth, scale=model.scale)
-    for note in fitting_notes(spec.decision, truth):
+    model, decision = found.model, found.decision
+    for note in fitting_notes(spec.decision, corpus.validation.label_sets):
         reporter.say(note)
     probabilities = decision.gives_probabilities(model.scale)
     seen = propensities(corpus.statistics.frequency, len(corpus.train))
@@ -82,7 +79,10 @@ def train_baseline(
         },
     }
     for split in filter(None, (corpus.validation, corpus.test)):
-        ranking, own = rank(model.method, model.features.of_split(split), len(corpus.labels))
+        if split is corpus.validation:
+            ranking, own = found.on_validation, found.own_on_validation
+        else:
+            ranking, own = rank(model.method, model.features.of_split(split), len(corpus.labels))
         answers = answers_on(split, ranking, decision, corpus.labels)
         measured = partial(evaluate, split.label_sets, probabilities=probabilities, propensities=seen)
         metrics[split.name] = measured(answers.predicted, answers.ranking)
@@ -91,10 +91,9 @@ def train_baseline(
     metrics["parameters"] = int(model.method.bank.weights.nnz + len(model.method.bank.intercepts))
     metrics["seconds"] = round(time.monotonic() - began, 1)
 
-    # Beside and renamed: a crash leaves no half of a run.
-    # Under a name of its own: another process may be training the same.
-    beside = RunFolder(run.path.with_name(f".{run.path.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}"))
-    try:
+    # Beside and renamed: a crash leaves no half of a run, and another process may be training the same.
+    with temporary_beside(run.path) as path:
+        beside = RunFolder(path)
         beside.assets.mkdir(parents=True)
         beside.spec.write_text(baseline_to_toml(spec), encoding="utf-8")
         beside.labels.write_text(corpus.labels.to_json(), encoding="utf-8")
@@ -103,9 +102,6 @@ def train_baseline(
         answers.save(beside.predictions)
         write_json(beside.metrics, metrics)
         _rename(beside, run)
-    finally:
-        if beside.path.is_dir():
-            shutil.rmtree(beside.path)
     return Run(run.path, metrics)
 
 
