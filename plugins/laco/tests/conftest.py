@@ -13,7 +13,7 @@ from torch import Tensor
 
 from labelloom.bundles import Catalogue
 from labelloom.data.labels import LabelSpace
-from labelloom.interfaces import Batch, Context, Files, States, Targets
+from labelloom.interfaces import Batch, Context, Files, States
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "a", "graph", "of", "##s", "word", "neural", "network", "text", "."]
 ROOT = Path(__file__).parents[2]
@@ -69,13 +69,6 @@ def read(make_batch: Callable[..., Batch]) -> Callable[..., States]:
         return encoder(States(), make_batch(len(texts), inputs=encoder.reader.collate(rows), **fields))
 
     return encode
-
-
-def targets_of(dense: Any) -> Targets:
-    """Targets from rows of booleans."""
-    table = torch.as_tensor(dense, dtype=torch.bool)
-    offsets = torch.cat([torch.zeros(1, dtype=torch.int64), table.sum(1).cumsum(0)])
-    return Targets(offsets, table.nonzero()[:, 1], table.shape[1])
 
 
 @pytest.fixture

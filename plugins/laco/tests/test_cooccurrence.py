@@ -11,15 +11,20 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labelloom.interfaces import Batch, Context, States
+from labelloom.interfaces import Batch, Context, States, Targets
 from labelloom_laco.clcp import ConditionalCooccurrence
 from labelloom_laco.config import ConditionalConfig, PairwiseConfig
 from labelloom_laco.plcp import PairwiseCooccurrence
 
-from .conftest import targets_of
-
 DENSE = [[1, 1, 1, 0, 0], [0, 1, 0, 0, 0], [1, 1, 1, 1, 1], [0, 0, 0, 0, 0], [1, 0, 0, 0, 1]]
 ROWS = st.lists(st.lists(st.booleans(), min_size=4, max_size=4), min_size=1, max_size=6)
+
+
+def targets_of(dense: Any) -> Targets:
+    """Targets from rows of booleans."""
+    table = torch.as_tensor(dense, dtype=torch.bool)
+    offsets = torch.cat([torch.zeros(1, dtype=torch.int64), table.sum(1).cumsum(0)])
+    return Targets(offsets, table.nonzero()[:, 1], table.shape[1])
 
 
 def context(width: int = 6) -> Context:
