@@ -38,8 +38,8 @@ class CrossAttention(LabelModule):
         self.convolution = nn.Conv2d(1, channels, size)
         # An even window has no middle: one place more behind than before, as the authors' framework pads.
         before, behind = (window - 1) // 2, window // 2
-        self.padding = (before, behind) * (config.convolution == "2d") + (0, 0) * (config.convolution == "1d")
-        self.padding += (before, behind)
+        across = (before, behind) if config.convolution == "2d" else (0, 0)
+        self.padding = (*across, before, behind)
         self.widths = {"document": width}
 
     def forward(self, states: States, batch: Batch) -> States:

@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from labelloom.interfaces import Batch, Context, Loss, States, Targets, Task
 from labelloom_laco.config import PairwiseConfig
-from labelloom_laco.drawing import draw_one
 
 
 class PairwiseCooccurrence(Task):
@@ -50,14 +49,22 @@ class PairwiseCooccurrence(Task):
             return batch.noise(count * labels, self.path, stream).view(-1, count, labels)
 
         own = carried[:, None].expand(-1, count, -1)  # (B, P, C)
-        first, there = draw_one(own, noise("first"))
+        first, there = _draw_one(own, noise("first"))
         other = torch.arange(labels, device=own.device) != first[..., None]
         with_it, without_it = own & other, (batch.countable[:, None] & ~own)
         share = self.config.gamma / (1 + self.config.gamma)
         wanted = batch.noise(count, self.path, "which") < share
         positive = torch.where(wanted, with_it.any(-1), ~without_it.any(-1))
-        second, found = draw_one(torch.where(positive[..., None], with_it, without_it), noise("second"))
+        second, found = _draw_one(torch.where(positive[..., None], with_it, without_it), noise("second"))
         return first, second, there & found
+
+
+def _draw_one(pool: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+    """For each row a place of `pool` (..., C), each as likely: (...) int64, and (...) whether there was one.
+
+    `noise` (..., C) is uniform in [0, 1).
+    """
+    return noise.masked_fill(~pool, -1).argmax(-1), pool.any(-1)
 
 
 def _at(labels: Tensor, places: Tensor) -> Tensor:
