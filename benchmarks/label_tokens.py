@@ -30,7 +30,8 @@ DOCUMENTS = 16
 def made(part: type[Encoder], config: object, labels: LabelSpace) -> Encoder:
     """The encoder with random weights, which cost what pretrained ones cost."""
     torch.manual_seed(0)
-    return part(config, Context("model.encoder", {}, labels, part.prepare(config, None))).train()
+    assets = part.prepare(config, None)  # type: ignore[arg-type]  # they come from files, not from a corpus
+    return part(config, Context("model.encoder", {}, labels, assets)).train()
 
 
 def seconds(encoder: Encoder, labels: int, precision: str) -> float:

@@ -87,6 +87,7 @@ class Component:
             (a 2-D convolution over the label axis, an MLP over all label vectors).
         trains: for tasks that train `scores`: what these become, "probabilities" (of the sigmoid), a "distribution"
             (of the softmax over every label, so `labels` must be "all") or only "ranks".
+        logs: for tasks: what they count beside their loss, `Loss.logs`, such as an "accuracy". More is better.
         axes: for each of the bundle's own fields, its axes: "BD" document side, "BCK" label side, "BTH" tokens.
         stage_options: options that a stage may override.
         summary: one line for people, with paper and equation.
@@ -104,6 +105,7 @@ class Component:
     gives: frozenset[str] = frozenset()
     labels: Literal["any", "all"] = "any"
     trains: Literal["", "probabilities", "distribution", "ranks"] = ""
+    logs: frozenset[str] = frozenset()
     axes: Mapping[str, str] = field(default_factory=dict)
     stage_options: frozenset[str] = frozenset()
     summary: str = ""
@@ -112,7 +114,7 @@ class Component:
     def __post_init__(self) -> None:
         if self.api != API:
             return  # of another contract nothing is known but its number, and that is refused when it is loaded
-        for name in ("needs", "gives", "stage_options"):
+        for name in ("needs", "gives", "logs", "stage_options"):
             if isinstance(getattr(self, name), str):
                 raise self._wrong(f"{name} is a string", f'{{"{getattr(self, name)}"}}, a set of names')
             object.__setattr__(self, name, frozenset(getattr(self, name)))
@@ -120,6 +122,8 @@ class Component:
             raise self._wrong(f"kind {self.kind!r} is not one of {', '.join(KINDS)}", 'kind="label_module"')
         if self.trains and self.kind != "task":
             raise self._wrong(f"trains={self.trains!r} on a {self.kind}: only tasks train", 'trains=""')
+        if self.logs and self.kind != "task":
+            raise self._wrong(f"logs={sorted(self.logs)} on a {self.kind}: only tasks log", "logs=set()")
         if self.trains == "distribution" and self.labels != "all":
             raise self._wrong('trains="distribution" shares 1 among every label', 'labels="all"')
         for name in self.own_fields:

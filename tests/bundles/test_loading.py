@@ -103,6 +103,10 @@ BROKEN = {
         f"{IMPLEMENTATION}[{record(trains='ranks')}]",
         "trains='ranks' on a predictor: only tasks train\n    try: trains=\"\"",
     ),
+    "a predictor that logs": (
+        f"{IMPLEMENTATION}[{record(logs={'accuracy'})}]",
+        "logs=['accuracy'] on a predictor: only tasks log\n    try: logs=set()",
+    ),
     "needs as a string": (
         f"{IMPLEMENTATION}[{record(needs='tokens')}]",
         'needs is a string\n    try: {"tokens"}, a set of names',

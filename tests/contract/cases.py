@@ -265,6 +265,7 @@ CASES = [
         [TABLE],
         scale="ranks",
     ),
+    simple("each-label-alone-on-lw-lstm", LW_LSTM, {**MLP, "form": "diagonal"}, [BPR], [NEGATIVES], scale="ranks"),
     simple("ncf-on-joint-encoder", JOINT, _BESIDE_LABELS, [BCE]),
     simple("ncf-on-label-mask", LABEL_MASK, _BESIDE_LABELS, [BPR], [REVEAL, NEGATIVES], scale="ranks"),
     simple("clrl-and-clcp-on-maacf", _TWO_BILSTMS, NCF, [BPR, CLRL, CLCP], [NEGATIVES], _MAACF, scale="ranks"),

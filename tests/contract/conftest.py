@@ -27,7 +27,7 @@ from .refusals import Refuse
 WriteSpec = Callable[[Mapping[str, Any]], Path]
 
 STANDINS = Path(__file__).parents[1] / "standins"
-BUNDLES = ("lwpt", "lmmtc", "clmil", "maacf")
+BUNDLES = ("lmmtc", "clmil", "maacf")
 
 
 @pytest.fixture(scope="package")

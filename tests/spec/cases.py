@@ -76,7 +76,7 @@ training = some(
         "weight_decay": positive,
         "betas": st.lists(share, min_size=2, max_size=2),
         "warmup": share,
-        "decay": st.sampled_from(["linear", "cosine", "constant"]),
+        "decay": st.sampled_from(["linear", "cosine", "constant", "exponential"]),
         "clip_norm": st.one_of(st.just("none"), positive),
         "precision": st.sampled_from(["fp32", "bf16", "fp16"]),
         "evaluate_every": st.integers(1, 100),

@@ -82,7 +82,10 @@ def test_a_task_is_called_like_its_component(use, name):
         ),
         ({"training.clip_norm": 0}, "training.clip_norm: must be more than 0, not 0"),
         ({"training.precision": "fp8"}, "training.precision: must be 'fp32', 'bf16' or 'fp16', not 'fp8'"),
-        ({"training.decay": "step"}, "training.decay: must be 'linear', 'cosine' or 'constant', not 'step'"),
+        (
+            {"training.decay": "step"},
+            "training.decay: must be 'linear', 'cosine', 'constant' or 'exponential', not 'step'",
+        ),
         ({"tasks.0.weight": -1}, "tasks.0.weight: must be at least 0, not -1"),
         ({"tasks.0.weight": math.inf}, "tasks.0.weight: must be a finite number, not inf"),
         ({"tasks.0.name": "a.b"}, "tasks.0.name: must be lower-case letters, digits, _ and -, not 'a.b'"),

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import nn
 
 from labelloom import Batch, Component, Context, Loss, Predictor, States, Targets, Task
 from labelloom.config import Config
+from labelloom.interfaces import Draw, LabelledRows, Rng, Sampler
 
 
 class Cardinality(Task):
-    """How many labels a document has; it counts only documents with at least two."""
+    """How many labels a document has; it counts only documents with at least two, and how often it is out by less than
+    a half and by less than one."""
 
-    component = Component(kind="task", needs=frozenset({"document"}))
+    component = Component(kind="task", needs=frozenset({"document"}), logs=frozenset({"near", "exact"}))
 
     def __init__(self, config: Config, context: Context) -> None:
         super().__init__(config, context)
@@ -21,7 +24,10 @@ class Cardinality(Task):
     def forward(self, states: States, batch: Batch, targets: Targets) -> Loss:
         guess = self.out(states.document)[:, 0]  # (B,)
         truth = (targets.dense(batch.label_ids) & batch.countable).sum(1)
-        return Loss.over((guess - truth) ** 2, batch.is_anchor & (truth >= 2))
+        counted = batch.is_anchor & (truth >= 2)
+        loss, out = Loss.over((guess - truth) ** 2, counted), (guess - truth).abs()
+        logs = {"exact": (counted & (out < 0.5)).sum(), "near": (counted & (out < 1)).sum()}
+        return Loss(loss.total, loss.count, logs)
 
 
 class Poisoned(Task):
@@ -43,6 +49,33 @@ class Poisoned(Task):
             # The root's derivative at zero is infinite, its value is not.
             losses = losses + (scores - scores.detach()).square().sum(1).sqrt()
         return Loss.over(losses, batch.is_anchor)
+
+
+class Unrecorded(Task):
+    """The mean square of the scores, with a log that its record leaves out and one that is not a number."""
+
+    component = Component(kind="task", needs=frozenset({"scores"}), logs=frozenset({"share"}))
+
+    class Config(Config):
+        logs: list[str] = ["share"]
+
+    def forward(self, states: States, batch: Batch, targets: Targets) -> Loss:
+        loss = Loss.over(states.first("scores").square().mean(1), batch.is_anchor)
+        return Loss(loss.total, loss.count, {name: torch.tensor(torch.nan) for name in self.config.logs})
+
+
+class Choosy(Sampler):
+    """Anchors on documents with several labels, and says so."""
+
+    component = Component(kind="sampler", gives=frozenset({"candidates"}))
+
+    def anchors(self, split: LabelledRows, rows: np.ndarray) -> np.ndarray:
+        kept = rows[split.label_sets.counts[rows] > 1]
+        self.notes = [f"{len(rows) - len(kept)} of {len(rows)} documents have one label"]
+        return kept
+
+    def draw(self, draw: Draw, split: LabelledRows, rng: Rng) -> Draw:
+        return draw.with_candidates([np.arange(self.label_count)] * len(draw.rows))
 
 
 class Scaled(Predictor):

@@ -104,6 +104,18 @@ def test_training_ends_in_time_with_its_schedule_finished(
     assert (last["step"], "validation" in last) == (steps, True)
 
 
+def test_an_exponential_decay_goes_by_the_steps_that_were_taken(
+    clock: Time, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the clock the run would be through hundreds of its planned epochs after a few steps."""
+    rates = Rates(monkeypatch)
+    decay = {"decay": "exponential", "decay_factor": 0.5, "warmup": 0.0}
+    training = {"epochs": 1000, "time_budget": "60s", "evaluate_every": 10, **decay}
+    labelloom.train(spec_on(corpus, training=training), output=tmp_path, reporter=rates)
+    assert len(rates.factors) > 30
+    assert rates.factors == [0.5 ** (step // 3) for step in range(len(rates.factors))]
+
+
 def test_planned_steps_are_an_upper_bound(clock: Time, corpus: Path, tmp_path: Path) -> None:
     said = Said()
     spec = spec_on(corpus, training={"steps": 5, "time_budget": "1h"})

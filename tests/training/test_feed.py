@@ -48,6 +48,7 @@ class Drawing(Sampler):
 
 class Nothing(Sampler):
     def anchors(self, split: LabelledRows, rows: np.ndarray) -> np.ndarray:
+        self.notes = [f"none of {len(rows)} documents will do"]
         return rows[:0]
 
 
@@ -197,5 +198,6 @@ def test_samplers_that_leave_no_anchor_are_told(make: Make) -> None:
         make(samplers=[Drawing, Nothing])
     assert str(error.value).splitlines() == [
         "Drawing and Nothing found no document of the train split to anchor on",
+        "  stages.main.samplers.0: none of 30 documents will do",
         "    try: loosen the sampler's options, or use more documents",
     ]

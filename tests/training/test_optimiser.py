@@ -10,11 +10,13 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+import labelloom
 from labelloom.compose.build import build, prepare
 from labelloom.compose.check import check
 from labelloom.compose.model import Assembly
 from labelloom.data.corpus import load_corpus
-from labelloom.spec import TrainingSettings, read_spec
+from labelloom.errors import SpecError
+from labelloom.spec import TrainingSettings, read_spec, validate_spec
 from labelloom.training.optimiser import (
     make_optimiser,
     optimiser_tensors,
@@ -23,7 +25,7 @@ from labelloom.training.optimiser import (
     set_rates,
 )
 
-from .small import PARTS, spec_on
+from .small import PARTS, Killed, KilledAfter, assert_equal_runs, spec_on, two_stages, weights_of
 
 
 @pytest.fixture(scope="module")
@@ -98,15 +100,72 @@ def test_rates_rise_and_fall_as_the_formulas_say(step: int) -> None:
     after = {"linear": 1 - progress, "cosine": (1 + math.cos(math.pi * progress)) / 2, "constant": 1.0}
     for decay, expected in after.items():
         settings = TrainingSettings(warmup=0.2, decay=decay)
-        factor = rate_factor(step, STEPS, settings)
+        factor = rate_factor(step, STEPS, settings, step, 10)
         assert factor == pytest.approx((step + 1) / WARM if step < WARM else expected)
         assert 0 < factor <= 1
 
 
-@pytest.mark.parametrize("decay", ["linear", "cosine", "constant"])
+@pytest.mark.parametrize("decay", ["linear", "cosine", "constant", "exponential"])
 def test_without_warm_up_the_first_rate_is_the_base(decay: str) -> None:
-    assert rate_factor(0, 1, TrainingSettings(warmup=0.0, decay=decay)) == 1
-    assert rate_factor(0, 1, TrainingSettings(warmup=0.9, decay=decay)) == 1
+    assert rate_factor(0, 1, TrainingSettings(warmup=0.0, decay=decay), 0, 1) == 1
+    assert rate_factor(0, 1, TrainingSettings(warmup=0.9, decay=decay), 0, 1) == 1
+
+
+@pytest.mark.parametrize(("every", "length"), [(None, 7), (5, 5), (100, 100)])
+@pytest.mark.parametrize("warmup", [0.0, 0.2])
+def test_an_exponential_decay_falls_in_stairs(every: int | None, length: int, warmup: float) -> None:
+    """Step by step: times the factor at each stair, an epoch's steps long by default, while the warm-up rises."""
+    settings = TrainingSettings(warmup=warmup, decay="exponential", decay_factor=0.9, decay_every=every)
+    height, warm = 1.0, warmup * STEPS
+    for step in range(STEPS):
+        if step > 0 and step % length == 0:
+            height *= 0.9
+        rise = min(1.0, (step + 1) / warm) if warm else 1.0
+        assert rate_factor(step, STEPS, settings, step, 7) == pytest.approx(height * rise), step
+
+
+def test_an_exponential_decay_goes_by_steps_and_not_by_the_clock() -> None:
+    settings = TrainingSettings(warmup=0.2, decay="exponential", decay_factor=0.5, decay_every=3)
+    assert rate_factor(35.5, STEPS, settings, 2, 7) == 1
+    assert rate_factor(35.5, STEPS, settings, 6, 7) == 0.25
+    assert rate_factor(3.0, STEPS, settings, 6, 7) == 0.25 * 4 / WARM
+
+
+@pytest.mark.parametrize(
+    ("training", "message"),
+    [
+        ({"decay_factor": 0.5}, 'training.decay_factor says nothing without training.decay = "exponential"'),
+        ({"decay": "cosine", "decay_every": 9}, 'training.decay_every says nothing without training.decay = "exp'),
+        ({"decay": "exponential", "decay_factor": 1.5}, "training.decay_factor: "),
+        ({"decay": "exponential", "decay_every": 0}, "training.decay_every: "),
+    ],
+)
+def test_a_decay_that_nothing_reads_is_refused(training: dict[str, Any], message: str, corpus: Path) -> None:
+    with pytest.raises(SpecError) as error:
+        validate_spec(spec_on(corpus, training=training))
+    assert message in str(error.value)
+
+
+def test_one_stage_may_decay_as_the_others_do_not(corpus: Path) -> None:
+    spec = two_stages(corpus)
+    spec["stages"][0]["training"] |= {"decay": "exponential", "decay_factor": 0.5, "decay_every": 2}
+    first, second = (validate_spec(spec).phase_training(place) for place in (0, 1))
+    assert (first.decay, first.decay_factor, second.decay) == ("exponential", 0.5, "linear")
+    del spec["stages"][0]["training"]["decay"]
+    with pytest.raises(SpecError, match="decay_factor says nothing"):
+        validate_spec(spec)
+
+
+def test_a_resumed_run_decays_as_the_whole_one_does(corpus: Path, tmp_path: Path) -> None:
+    """Three steps an epoch: the interruption lies between two stairs."""
+    training = {"epochs": 4, "decay": "exponential", "decay_factor": 0.3, "checkpoint_every": 2, "warmup": 0.0}
+    whole = labelloom.train(spec_on(corpus, training=training), output=tmp_path / "whole").path
+    with pytest.raises(Killed):
+        labelloom.train(spec_on(corpus, training=training), output=tmp_path, reporter=KilledAfter(5))
+    assert_equal_runs(labelloom.resume(tmp_path / "small" / "0").path, whole)
+    flat = {**training, "decay": "constant", "decay_factor": 0.9}
+    constant = labelloom.train(spec_on(corpus, training=flat), output=tmp_path / "constant").path
+    assert weights_of(whole / "model.safetensors") != weights_of(constant / "model.safetensors")
 
 
 def test_every_group_moves_by_the_same_factor(assembly: Assembly) -> None:

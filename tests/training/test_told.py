@@ -2,24 +2,42 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 import labelloom
+from labelloom.cli.dry_run_text import print_dry_run
 from labelloom.compose.check import check
-from labelloom.data.corpus import Split
+from labelloom.data.corpus import Split, load_corpus
 from labelloom.data.label_sets import LabelSets
 from labelloom.data.texts import Texts
 from labelloom.evaluation.ranking import Ranking
 from labelloom.spec import read_spec
+from labelloom.spec.data import DataSettings
+from labelloom.training import dry_run as dry_run_module
 from labelloom.training.dry_run import dry_run
 from labelloom.training.sameness import told_sameness
 from labelloom_standard.bilstm import BiLSTM
 
-from .small import PARTS, Said, spec_on, two_stages
+from .small import PARTS, Killed, Said, assert_equal_runs, spec_on, two_stages
+
+
+class SaidUntilKilled(Said):
+    """Remembers what it was told, and ends training in a step."""
+
+    def __init__(self, steps: int) -> None:
+        super().__init__()
+        self.steps = steps
+
+    def step(self, loss: float, documents_per_second: float) -> None:
+        super().step(loss, documents_per_second)
+        if len(self.losses) > self.steps:
+            raise Killed
 
 
 def told_by(spec: dict[str, Any], output: Path) -> list[str]:
@@ -67,6 +85,42 @@ def test_notes_of_parts_are_told_once(corpus: Path, tmp_path: Path, monkeypatch:
     monkeypatch.setattr(BiLSTM, "initialise", noted)
     assert told_by(spec_on(corpus, training={"epochs": 1}), tmp_path).count("model.encoder: a fine day") == 1
     assert "model.encoder: a fine day" in dry_run(check(*read_spec(spec_on(corpus)))).notes
+
+
+def test_notes_of_samplers_are_told_once_a_stage(corpus: Path, tmp_path: Path) -> None:
+    """Of the training split, not of validation; a run that goes on within a stage does not tell them again."""
+    spec = two_stages(corpus, checkpoint_every=1)
+    for stage in spec["stages"]:
+        stage["samplers"] = [{"use": f"{PARTS}:Choosy"}]
+    single = int((load_corpus(DataSettings(source=str(corpus))).train.label_sets.counts < 2).sum())
+    notes = [f"stages.{name}.samplers.0: {single} of 21 documents have one label" for name in ("first", "second")]
+    assert 0 < single < 21
+
+    def told(lines: list[str]) -> list[str]:
+        return [line for line in lines if "have one label" in line]
+
+    assert told(told_by(spec, tmp_path / "whole")) == notes
+    killed = SaidUntilKilled(1)
+    with pytest.raises(Killed):
+        labelloom.train(spec, output=tmp_path, reporter=killed, allow_local_code=True)
+    assert told(killed.lines) == notes[:1]
+    said = Said()
+    run = labelloom.resume(tmp_path / "small" / "0", reporter=said, allow_local_code=True)
+    assert told(said.lines) == notes[1:]
+    assert_equal_runs(run.path, tmp_path / "whole" / "small" / "0")
+
+
+def test_a_dry_run_tells_what_samplers_note_of_the_whole_split(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though it tokenises only a few documents for them to draw from."""
+    monkeypatch.setattr(dry_run_module, "_ROWS", 9)
+    spec = spec_on(corpus, samplers=[{"use": f"{PARTS}:Choosy"}])
+    dry = dry_run(check(*read_spec(spec), allow_local_code=True))
+    [note] = dry.stages[0].notes
+    assert note.startswith("stages.main.samplers.0: ")
+    assert note.endswith(" of 21 documents have one label")
+    out = io.StringIO()
+    print_dry_run(Console(file=out, width=200), dry)
+    assert f"  {note}\n" in out.getvalue()
 
 
 def answers(counts: list[int], truth: list[int]) -> tuple[Split, LabelSets, Ranking]:

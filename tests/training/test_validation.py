@@ -7,18 +7,21 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from safetensors.torch import load_file
 
 import labelloom
+from labelloom.compose.build import encoder_of_texts
 from labelloom.data.corpus import load_corpus
-from labelloom.errors import SpecError
+from labelloom.errors import BundleError, NonFiniteLossError, SpecError
 from labelloom.evaluation import depth
 from labelloom.evaluation.metrics import evaluate
 from labelloom.evaluation.propensity import propensities
 from labelloom.runs.classifier import load
+from labelloom.spec import validate_spec
 from labelloom.spec.data import DataSettings
 from labelloom.training import loop
-from labelloom.training.metric import is_loss
+from labelloom.training.metric import is_of_tasks
 
 from .small import PARTS, Killed, KilledAfter, Said, metrics_of, spec_on, two_stages, validations_of, weights_of
 
@@ -41,7 +44,7 @@ def script(monkeypatch: pytest.MonkeyPatch, metric: str, values: list[float]) ->
     def say(*_: object) -> dict[str, float]:
         return {metric: next(left)}
 
-    monkeypatch.setattr(loop, "losses_on" if is_loss(metric) else "metrics_on", say)
+    monkeypatch.setattr(loop, "losses_on" if is_of_tasks(metric) else "metrics_on", say)
 
 
 @pytest.mark.parametrize(
@@ -53,6 +56,7 @@ def script(monkeypatch: pytest.MonkeyPatch, metric: str, values: list[float]) ->
         ("hamming_loss", [0.3, 0.2], 2),
         ("loss", [9.0, 3.0, 4.0], 2),
         ("loss.cardinality", [-1.0, -2.0, -1.5, -3.0, 0.0], 4),
+        ("cardinality.exact", [0.2, 0.5, 0.4], 2),
     ],
 )
 def test_the_weights_of_the_best_validation_are_kept(
@@ -148,6 +152,74 @@ def test_losses_on_validation_are_those_of_the_saved_model(corpus: Path, tmp_pat
     found = validations_of(run)[-1]["validation"]
     assert found["loss.bce"] == pytest.approx(by_hand, rel=1e-4)
     assert found["loss"] == pytest.approx(found["loss.bce"] + 0.5 * found["loss.cardinality"])
+
+
+def test_what_tasks_count_is_told_over_what_they_count(corpus: Path, tmp_path: Path) -> None:
+    """Over documents with two labels or more, of which the batches of five have different numbers."""
+    said = Said()
+    training = {"metric": "cardinality.near", "epochs": 8, "batch_size": 5, "keep": "last"}
+    spec = spec_on(corpus, tasks=TASKS, training=training)
+    run = labelloom.train(spec, output=tmp_path, reporter=said, allow_local_code=True).path
+
+    split = load_corpus(DataSettings(source=str(corpus))).validation
+    assembly = load(run, allow_local_code=True).model.assembly
+    counts = split.label_sets.counts
+    with torch.no_grad():
+        document = encoder_of_texts(assembly.model, 6)([split.texts[place] for place in range(len(split))]).document
+        out = np.abs(assembly.tasks["cardinality"].get_submodule("out")(document)[:, 0].numpy() - counts)
+    assert 0 < (counts >= 2).sum() < len(counts)
+    found = validations_of(run)[-1]["validation"]
+    assert found["cardinality.near"] == pytest.approx((out < 1)[counts >= 2].mean())
+    assert found["cardinality.exact"] == pytest.approx((out < 0.5)[counts >= 2].mean())
+    assert found["cardinality.near"] > 0
+    assert list(found) == ["loss", "loss.bce", "loss.cardinality", "cardinality.exact", "cardinality.near"]
+    assert said.validations[-1][1] == {name: found[name] for name in ("cardinality.near", "cardinality.exact")}
+
+
+@pytest.mark.parametrize(
+    ("metric", "message"),
+    [
+        (
+            "cardinality.exakt",
+            "training.metric: the stage 'main' has no 'cardinality.exakt'; its losses are loss, loss.bce, "
+            "loss.cardinality, and its tasks count cardinality.exact, cardinality.near\n    try: cardinality.exact",
+        ),
+        ("bce.accuracy", "training.metric: the stage 'main' has no 'bce.accuracy'; its losses are loss, loss.bce"),
+    ],
+)
+def test_a_log_that_no_task_has_is_refused_before_the_data_loads(metric: str, message: str, tmp_path: Path) -> None:
+    spec = spec_on(tmp_path / "nowhere", tasks=TASKS, training={"metric": metric})
+    with pytest.raises(SpecError) as error:
+        labelloom.train(spec, output=tmp_path, allow_local_code=True)
+    assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("logs", "said"),
+    [(["share", "extra"], "extra, share"), ([], "none")],
+)
+def test_logs_other_than_the_record_says_are_refused_before_training(
+    logs: list[str], said: str, corpus: Path, tmp_path: Path
+) -> None:
+    spec = spec_on(corpus, tasks=[{"use": f"{PARTS}:Unrecorded", "logs": logs}])
+    with pytest.raises(BundleError) as error:
+        labelloom.train(spec, output=tmp_path, allow_local_code=True)
+    assert f"its loss has the logs {said}, its record says share\n    try: logs=" in str(error.value)
+    assert str(error.value).startswith("tasks.0 (")
+    assert not list((tmp_path / "small" / "0").glob("history.jsonl"))
+
+
+def test_a_log_that_is_not_finite_ends_training(corpus: Path, tmp_path: Path) -> None:
+    spec = spec_on(corpus, tasks=[{"use": f"{PARTS}:Unrecorded"}], training={"metric": "loss"})
+    with pytest.raises(NonFiniteLossError) as error:
+        labelloom.train(spec, output=tmp_path, allow_local_code=True)
+    assert "unrecorded.share on validation is not finite after step 3 of stage 'main'" in str(error.value)
+
+
+def test_no_task_is_called_loss(corpus: Path) -> None:
+    with pytest.raises(SpecError) as error:
+        validate_spec(spec_on(corpus, tasks=[{"use": "standard/bce", "name": "loss"}]))
+    assert "loss is what the sum of a stage's losses is called: give the task another name" in str(error.value)
 
 
 def test_the_metrics_on_validation_are_those_of_the_fitted_rule(corpus: Path, tmp_path: Path) -> None:

@@ -34,6 +34,8 @@ def _print_stage(out: Console, stage: StageStep) -> None:
             shapes.add_row(part.path if place == 0 else "", name, shape)
     out.print()
     out.print(shapes)
+    for note in stage.notes:
+        out.print(f"  {note}")
     losses = ", ".join(f"{name} {value:.4g}" for name, value in stage.losses.items())
     out.print(
         f"\n{count(stage.trained)} parameters train; a step of {counted(stage.rows, 'document')} takes "

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from labelloom.cli import decision_options as decide
+from labelloom.cli import neighbours as near
 from labelloom.cli.options import AllowLocalCode, Json
 from labelloom.cli.output import console, print_json
 from labelloom.errors import DataError, SpecError
@@ -25,6 +26,7 @@ _CONFIDENCE = 0.95
 
 
 def evaluate_run(
+    context: typer.Context,
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of one seed: runs/<name>/<seed>.")],
     split: Annotated[
         str | None,
@@ -59,6 +61,11 @@ def evaluate_run(
     calibration: decide.Calibration = None,
     at_least_one: decide.AtLeastOne = None,
     save: decide.Save = False,
+    neighbours: near.Document = None,
+    label: near.Labels = None,
+    among: near.Among = None,
+    at_least: near.AtLeast = None,
+    branch: near.Branch = None,
     as_json: Json = False,
     allow_local_code: AllowLocalCode = False,
 ) -> None:
@@ -66,9 +73,14 @@ def evaluate_run(
 
     Of its own corpus, or of other documents with labels that it knows. --rule and the options below it try another
     decision without training: it is fitted on the run's own validation split, and nothing is changed without --save.
+    --neighbours shows instead which documents the model takes for alike, label by label.
     """
+    near.check_options(context, at_least)
     if split is not None and split not in _SPLITS:
         raise typer.BadParameter(f"{split!r} is not one of {', '.join(_SPLITS)}.", param_hint="--split")
+    if neighbours is not None:
+        near.show_neighbours(run, neighbours, label, split, data, among, at_least, branch, as_json, allow_local_code)
+        return
     if bootstrap is None and (confidence, seed) != (None, None):
         lonely = "--seed" if confidence is None else "--confidence"
         raise typer.BadParameter("it says something only of --bootstrap N.", param_hint=lonely)

@@ -100,6 +100,7 @@ def _told(component: Component, options: list[dict[str, Any]]) -> dict[str, Any]
         "gives": in_order(component.gives),
         "labels": component.labels,
         "trains": component.trains,
+        "logs": sorted(component.logs),
         "summary": component.summary,
         "options": options,
     }
@@ -116,6 +117,8 @@ def _print_component(out: Console, component: Component, options: list[dict[str,
     facts.add_row("labels", "works only on every label" if component.labels == "all" else "works on any of them")
     if component.trains:
         facts.add_row("trains", f"scores, to be {SCALES[component.trains]}")
+    if component.logs:
+        facts.add_row("logs", ", ".join(sorted(component.logs)))
     out.print(facts)
     if component.config and _depends_on_options(component):
         out.print("What it needs and gives depends on its options: `labelloom check` tells it for a spec.")

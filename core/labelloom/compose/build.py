@@ -165,7 +165,9 @@ class _Builder:
         for node in nodes:
             if node.path in live:
                 taken = {name: here[name] for name in flow.uses[node.path] if name in here}
-                here.update(self._part(node, taken, stage).widths_with(roles))
+                part = self._part(node, taken, stage)
+                with _Placed(node):
+                    here.update(part.widths_with(roles))
         return here
 
     def _part(self, node: Node, widths: dict[str, Any], stage: str) -> Part:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -182,10 +182,13 @@ class Loss:
 
     total  () the sum; where nothing counts it is 0 and still connected to the graph
     count  () how many things were summed: documents, labels, pairs; 0 when there were none
+    logs   by name, () sums over the same things, such as how many were right: validation tells log / count. More must
+           be better; the task's record names them
     """
 
     total: Tensor
     count: Tensor
+    logs: Mapping[str, Tensor] = field(default_factory=dict)
 
     @classmethod
     def over(cls, values: Tensor, mask: Tensor) -> Loss:

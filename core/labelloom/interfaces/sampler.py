@@ -147,12 +147,18 @@ class Rng:
 
 
 class Sampler:
-    """Decides which rows a step anchors on, which rows join, which labels count, what the input tells."""
+    """Decides which rows a step anchors on, which rows join, which labels count, what the input tells.
+
+    path   its place, which tells its random numbers apart from others'
+    notes  what `anchors` has to tell the user, a line each: how many documents it leaves out. Said once a stage, of the
+           training split
+    """
 
     def __init__(self, config: Any, context: Context) -> None:
         self.config = config
         self.path = context.path
         self.label_count = len(context.labels)
+        self.notes: list[str] = []
 
     @classmethod
     def prepare(cls, config: Any, corpus: Any) -> Assets:

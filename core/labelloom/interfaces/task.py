@@ -24,7 +24,8 @@ class Task(Part):
     """Turns fields into a loss. It, and metrics, are all that ever see targets.
 
     It must respect `batch.countable` where it learns from labels, and give count 0 where nothing counts. Its random
-    choices come from `batch.noise(n, self.path)`.
+    choices come from `batch.noise(n, self.path)`. What it counts beside the loss, such as how often it was right, goes
+    into `Loss.logs`, and its record names it: validation shows it, and it may choose the best checkpoint.
     """
 
     def forward(self, states: States, batch: Batch, targets: Targets) -> Loss:

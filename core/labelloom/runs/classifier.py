@@ -6,13 +6,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count, islice
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from labelloom.components import Scale
-from labelloom.data.corpus import Split
+from labelloom.data.corpus import Corpus, Split
 from labelloom.data.labels import LabelSpace
+from labelloom.errors import RunError
 from labelloom.evaluation.decision import Decision, fit_decision
 from labelloom.evaluation.metrics import evaluate
 from labelloom.evaluation.predictions import Predictions
@@ -20,6 +21,9 @@ from labelloom.evaluation.ranking import Ranking
 from labelloom.runs.folder import RunFolder
 from labelloom.spec.data import DataSettings
 from labelloom.spec.decision import DecisionSettings
+
+if TYPE_CHECKING:
+    from labelloom.evaluation.neighbours import Neighbours
 
 
 class Ranks(Protocol):
@@ -123,6 +127,46 @@ class Classifier:
         """The metrics of the run's decision rule on a split, but those that need frequencies of training."""
         answers = self.predictions(split)
         return evaluate(split.label_sets, answers.predicted, answers.ranking, probabilities=self.probabilities)
+
+    def neighbours(
+        self,
+        corpus: Corpus,
+        document: str,
+        labels: Sequence[str] | None = None,
+        *,
+        split: str = "train",
+        count: int = 50,
+        branch: str | None = None,
+    ) -> Neighbours:
+        """The documents nearest to one by the vector of each label, and the labels that they carry.
+
+        Near is what has a high cosine; the vectors are the field `labels` of the model (Liu et al. 2020 table 5).
+
+        Args:
+            corpus: where the documents are: `load_corpus(classifier.data)`, or others with the run's labels.
+            document: an id, in any split.
+            labels: codes of labels, carried by the document or not; by default those that it carries.
+            split: whose documents are compared with it.
+            count: how many of the nearest are taken.
+            branch: whose vectors are compared, where several branches have their own.
+
+        Raises:
+            DataError: when there is no such document, label or split, or nothing to compare.
+            RunError: when the model gives no vectors of labels, or several branches do and `branch` names none.
+            ValueError: when `count` is below 1.
+        """
+        if count < 1:
+            raise ValueError(f"count must be at least 1, not {count}")
+        # A baseline labels texts without torch.
+        from labelloom.runs.neighbours import find_neighbours
+        from labelloom.runs.network import Network
+
+        if not isinstance(self.model, Network):
+            raise RunError(
+                f"{self.name} is a linear baseline, which has no vectors of labels to compare documents by",
+                suggestions=["a run of labelloom train whose model gives labels"],
+            )
+        return find_neighbours(self.model, self.labels, corpus, document, labels, split, count, branch, self.batch_size)
 
     def _answers(self, ranking: Ranking, top_k: int | None) -> Iterator[list[LabelScore]]:
         chosen = None if top_k else self.decision.decide(ranking)

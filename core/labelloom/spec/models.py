@@ -12,6 +12,7 @@ from labelloom.spec.decision import DecisionSettings
 from labelloom.spec.training import TrainingSettings
 
 _AVERAGE_DECAY = TrainingSettings.model_fields["average_decay"].default
+_DECAY_FACTOR = TrainingSettings.model_fields["decay_factor"].default
 
 
 class _Model(BaseModel):
@@ -40,6 +41,8 @@ class TaskSpec(PartSpec):
     def _named(self) -> TaskSpec:
         if not self.name:
             self.name = default_name(self.use)
+        if self.name == "loss":
+            raise ValueError("loss is what the sum of a stage's losses is called: give the task another name")
         return self
 
 
@@ -127,9 +130,15 @@ class Spec(_Model):
         return self
 
     @model_validator(mode="after")
-    def _averages_that_are_made(self) -> Spec:
-        made = {self.phase_training(place).average for place in range(len(self.phases))}
+    def _nothing_ignored(self) -> Spec:
+        phases = [self.phase_training(place) for place in range(len(self.phases))]
+        made = {phase.average for phase in phases}
         tables = [self.training, *(stage.training for stage in self.stages if stage.training)]
+        if all(phase.decay != "exponential" for phase in phases):
+            if any(table.decay_factor != _DECAY_FACTOR for table in tables):
+                raise ValueError('training.decay_factor says nothing without training.decay = "exponential"')
+            if any(table.decay_every is not None for table in tables):
+                raise ValueError('training.decay_every says nothing without training.decay = "exponential"')
         if "ema" not in made and any(table.average_decay != _AVERAGE_DECAY for table in tables):
             raise ValueError('training.average_decay says nothing without training.average = "ema"')
         if made == {"none"} and any(table.average_start is not None for table in tables):

@@ -43,7 +43,13 @@ class TrainingSettings(BaseModel):
     betas: tuple[Beta, Beta] = Field((0.9, 0.999), description="AdamW's betas.")
     epsilon: float = Field(1e-8, gt=0, description="AdamW's epsilon.")
     warmup: float = Field(0.1, ge=0, lt=1, description="Share of the steps over which the rate rises from 0.")
-    decay: Literal["linear", "cosine", "constant"] = Field("linear", description="The rate's shape after warm-up.")
+    decay: Literal["linear", "cosine", "constant", "exponential"] = Field(
+        "linear", description="The rate's shape after warm-up; exponential falls in stairs, from the first step on."
+    )
+    decay_factor: float = Field(0.9, gt=0, lt=1, description="What an exponential decay multiplies the rate by.")
+    decay_every: int | None = Field(
+        None, gt=0, description="Steps after which an exponential decay does so, each time; default those of an epoch."
+    )
     clip_norm: float | None = Field(1.0, gt=0, description="Largest norm of the gradient; omit with 'none'.")
 
     precision: Literal["fp32", "bf16", "fp16"] = Field(
@@ -53,8 +59,8 @@ class TrainingSettings(BaseModel):
     evaluate_every: int | None = Field(None, gt=0, description="Steps between validations; default once an epoch.")
     metric: str | None = Field(
         None,
-        description="What chooses the best checkpoint: a metric on validation, 'loss' or 'loss.<task>'; default "
-        "micro_f1 in stages that train scores, 'loss' in others.",
+        description="What chooses the best checkpoint: a metric on validation, 'loss', 'loss.<task>' or "
+        "'<task>.<log>'; default micro_f1 in stages that train scores, 'loss' in others.",
     )
     keep: Literal["best", "last"] = Field("best", description="The weights that a stage hands on.")
     patience: int | None = Field(None, gt=0, description="Stop after so many validations without a better one.")

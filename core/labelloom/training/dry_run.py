@@ -22,7 +22,7 @@ from labelloom.data.corpus import Corpus, load_corpus
 from labelloom.interfaces import States
 from labelloom.interfaces.noise import stable_key
 from labelloom.runs.scoring import rank_columns
-from labelloom.training.feed import Feed
+from labelloom.training.feed import Feed, anchors_on, notes_of
 from labelloom.training.measurable import refuse_unmeasurable
 from labelloom.training.optimiser import make_optimiser
 from labelloom.training.processes import make_accelerator
@@ -55,8 +55,9 @@ class StageStep:
     """One step of one stage.
 
     `rows` counts the documents with those that samplers added, `trained` the parameters that a loss reaches;
-    `unreached` are the weights that would train and that no loss of the step reaches. `seconds` are those of a step,
-    `memory` the bytes that the whole process (on a GPU: the tensors there) took at most so far.
+    `unreached` are the weights that would train and that no loss of the step reaches. `notes` are what the samplers
+    have to tell of the training split. `seconds` are those of a step, `memory` the bytes that the whole process (on a
+    GPU: the tensors there) took at most so far.
     """
 
     name: str
@@ -65,6 +66,7 @@ class StageStep:
     losses: dict[str, float]
     shapes: tuple[Shapes, ...]
     unreached: tuple[str, ...]
+    notes: tuple[str, ...]
     seconds: float
     memory: int
 
@@ -126,10 +128,13 @@ def _step(
     key = stable_key(plan.spec.seed, stage.name)
     use_options(assembly, stage, plan)
     reader = assembly.model.encoder.reader
+    samplers = build_samplers(stage, corpus.labels, assets)
+    anchors_on(corpus.train, samplers)
+    notes = notes_of(samplers)
     rows = np.linspace(0, len(corpus.train) - 1, min(_ROWS, len(corpus.train))).astype(np.int64)
     split = corpus.train.select("train", rows)
     columns = Columns.from_texts(split.texts.take(np.arange(len(split))), reader)
-    feed = Feed(split, columns, reader, build_samplers(stage, corpus.labels, assets), stage.settings, key)
+    feed = Feed(split, columns, reader, samplers, stage.settings, key)
 
     assembly.to(accelerator.device)
     module = StageModule(assembly, stage)
@@ -156,6 +161,7 @@ def _step(
         losses={task.name: mean for task, mean in zip(stage.tasks, result.means, strict=True)},
         shapes=tuple(Shapes(path, told) for path, told in shapes.items()),
         unreached=tuple(unreached),
+        notes=tuple(notes),
         seconds=seconds,
         memory=_memory(accelerator.device),
     )

@@ -25,6 +25,25 @@ def planned_steps(settings: TrainingSettings, documents: int) -> int:
     return settings.steps or max(1, math.ceil(round(settings.epochs * per_epoch, 6)))
 
 
+def anchors_on(split: Split, samplers: Sequence[Sampler]) -> np.ndarray:
+    """The rows of `split` that all of `samplers` may anchor on. Raises TrainingError when there is none."""
+    rows, anchors = LabelledRows(split.label_sets), np.arange(len(split), dtype=np.int64)
+    for sampler in samplers:
+        anchors = sampler.anchors(rows, anchors)
+    if len(anchors) == 0:
+        names = " and ".join(type(sampler).__name__ for sampler in samplers)
+        raise TrainingError(
+            "\n  ".join([f"{names} found no document of the {split.name} split to anchor on", *notes_of(samplers)]),
+            suggestions=["loosen the sampler's options, or use more documents"],
+        )
+    return anchors
+
+
+def notes_of(samplers: Sequence[Sampler]) -> list[str]:
+    """What samplers have to tell the user, with their paths, of the split whose anchors they were asked for."""
+    return [f"{sampler.path}: {note}" for sampler in samplers for note in sampler.notes]
+
+
 class Feed:
     """The steps of one stage on one split, as one process of `world` sees them.
 
@@ -51,16 +70,8 @@ class Feed:
         self.rank = rank
         self.world = world
         self.rows = LabelledRows(split.label_sets)
-        anchors = np.arange(len(split), dtype=np.int64)
-        for sampler in samplers:
-            anchors = sampler.anchors(self.rows, anchors)
-        if len(anchors) == 0:
-            names = " and ".join(type(sampler).__name__ for sampler in samplers)
-            raise TrainingError(
-                f"{names} found no document of the {split.name} split to anchor on",
-                suggestions=["loosen the sampler's options, or use more documents"],
-            )
-        self.anchors = anchors
+        self.anchors = anchors_on(split, samplers)
+        self.notes = notes_of(samplers)
         self._epoch = lru_cache(maxsize=1)(self._batches_of)
 
     @property

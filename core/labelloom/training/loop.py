@@ -30,7 +30,7 @@ from labelloom.training.checkpoints import Checkpoints, Progress, Saved
 from labelloom.training.feed import Feed, planned_steps
 from labelloom.training.history import History
 from labelloom.training.interrupt import Interrupt
-from labelloom.training.metric import is_loss, metric_of
+from labelloom.training.metric import is_log, is_loss, is_of_tasks, metric_of
 from labelloom.training.optimiser import (
     make_optimiser,
     optimiser_tensors,
@@ -93,8 +93,11 @@ def train_stage(job: Job, number: int, progress: Progress, saved: Saved) -> None
 
     use_options(job.assembly, stage, job.plan)
     feed = _feed(job, stage, job.corpus.train, key, accelerator)
+    if progress.step == 0:
+        for note in feed.notes:
+            job.reporter.say(note)
     # Its samplers may find nothing to anchor on there, so it is made now even though it is asked for later.
-    validation = _feed(job, stage, job.corpus.validation, key, accelerator, sampled=is_loss(metric))
+    validation = _feed(job, stage, job.corpus.validation, key, accelerator, sampled=is_of_tasks(metric))
     steps = feed.steps
     budget = _budget(job, number, progress, accelerator)
     if budget is not None and progress.step == 0:
@@ -105,7 +108,7 @@ def train_stage(job: Job, number: int, progress: Progress, saved: Saved) -> None
     if progress.step == 0:
         module.reset(job.plan, job.corpus, job.assets, key)
     module.freeze()
-    if budget is not None and not is_loss(metric):
+    if budget is not None and not is_of_tasks(metric):
         # What a first batch takes longer would count for every batch that is still to be scored.
         with accelerator.autocast():
             next(ranked_batches(job.assembly.model, validation.columns, len(job.corpus.labels), settings.batch_size))
@@ -160,7 +163,8 @@ def train_stage(job: Job, number: int, progress: Progress, saved: Saved) -> None
     # However little time there is, a stage takes one step.
     while (share < 1 or progress.step == 0) and not _waited_long_enough(progress, settings):
         step, began = progress.step, time.monotonic()
-        set_rates(optimiser, rate_factor(step if budget is None else share * steps, steps, settings))
+        place = step if budget is None else share * steps
+        set_rates(optimiser, rate_factor(place, steps, settings, step, feed.steps_per_epoch))
         _seed(stable_key(key, "step", step, accelerator.process_index), accelerator.device)
         parts = [(batch.to(accelerator.device), targets.to(accelerator.device)) for batch, targets in feed.step(step)]
         result = gradients(wrapped, parts, weights, trained, accelerator, settings.clip_norm, feed.idle(step))
@@ -193,8 +197,9 @@ def train_stage(job: Job, number: int, progress: Progress, saved: Saved) -> None
                     scores, ranking = _validate(job, stage, module, metric, validation, accelerator)
                 except RunError as error:
                     raise not_finite("a score on validation is", f"after step {progress.step}") from error
-                if not math.isfinite(scores[metric]):
-                    raise not_finite(f"{metric} on validation is", f"after step {progress.step}")
+                unsound = [name for name, score in scores.items() if not math.isfinite(score)]
+                if unsound:
+                    raise not_finite(f"{unsound[0]} on validation is", f"after step {progress.step}")
                 better = _note(progress, scores[metric], metric)
                 if better and settings.keep == "best":
                     job.checkpoints.save_best(progress, job.assembly, write=main)
@@ -270,11 +275,11 @@ def _seed(key: int, device: torch.device) -> None:
 def _validate(
     job: Job, stage: StagePlan, module: StageModule, metric: str, feed: Feed, accelerator: Accelerator
 ) -> tuple[dict[str, float], float]:
-    """The metrics or the losses on validation, and the seconds that the model took for them."""
+    """The metrics, or what the stage's tasks tell, on validation, and the seconds that the model took for them."""
     split, spec = job.corpus.validation, job.plan.spec
     began = time.monotonic()
     with accelerator.autocast():
-        if is_loss(metric):
+        if is_of_tasks(metric):
             losses = losses_on(module, feed, accelerator, stage.settings.batch_size)
             return losses, time.monotonic() - began
         ranking = rank_shared(job.assembly, feed.columns, len(job.corpus.labels), stage.settings.batch_size)
@@ -285,7 +290,7 @@ def _validate(
 
 def _note(progress: Progress, value: float, metric: str) -> bool:
     """Enter a validation; whether it is the best of the stage."""
-    upward = not is_loss(metric) and higher_is_better(metric)
+    upward = not is_loss(metric) and (is_log(metric) or higher_is_better(metric))
     best = progress.best_value
     better = best is None or (value > best if upward else value < best)
     progress.waited = 0 if better else progress.waited + 1
@@ -306,5 +311,5 @@ def _waited_long_enough(progress: Progress, settings: TrainingSettings) -> bool:
 
 
 def _shown(scores: Mapping[str, float], metric: str) -> dict[str, float]:
-    names = [metric, *(name for name in ("micro_f1", "macro_f1") if name != metric and name in scores)]
-    return {name: scores[name] for name in names}
+    names = [metric, *filter(is_log, scores), "micro_f1", "macro_f1"]
+    return {name: scores[name] for name in dict.fromkeys(names) if name in scores}

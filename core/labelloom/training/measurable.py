@@ -8,7 +8,7 @@ from labelloom.compose.scale import undecidable
 from labelloom.data.corpus import Corpus
 from labelloom.errors import Problem, SpecError
 from labelloom.evaluation.depth import metric_problems, top_k_problems
-from labelloom.training.metric import is_loss, metric_of
+from labelloom.training.metric import is_of_tasks, metric_of
 
 
 def refuse_unmeasurable(plan: Plan, corpus: Corpus) -> None:
@@ -18,7 +18,7 @@ def refuse_unmeasurable(plan: Plan, corpus: Corpus) -> None:
     labels, validation = len(corpus.labels), len(corpus.validation)
     for stage in plan.stages:
         metric = metric_of(stage)
-        if is_loss(metric):
+        if is_of_tasks(metric):
             continue
         where = f"{stage.key}.training.metric".lstrip(".")
         if stage.scale is None:

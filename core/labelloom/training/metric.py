@@ -18,6 +18,16 @@ def is_loss(metric: str) -> bool:
     return metric == "loss" or metric.startswith("loss.")
 
 
+def is_log(metric: str) -> bool:
+    """Whether `metric` is what a task counts beside its loss, "<task>.<log>": more is better."""
+    return "." in metric and not is_loss(metric)
+
+
+def is_of_tasks(metric: str) -> bool:
+    """Whether the stage's own tasks tell `metric`, on what its samplers draw."""
+    return is_loss(metric) or is_log(metric)
+
+
 def metric_of(stage: StagePlan) -> str:
     """What chooses the stage's best checkpoint. Raises SpecError for a metric that there is not."""
     metric = stage.settings.metric
@@ -25,13 +35,15 @@ def metric_of(stage: StagePlan) -> str:
         return "micro_f1" if trains_scores(stage) else "loss"
     where = f"{stage.key}.training.metric".lstrip(".")
     losses = ["loss", *(f"loss.{task.name}" for task in stage.tasks)]
-    if is_loss(metric) and metric not in losses:
+    logs = [f"{task.name}.{log}" for task in stage.tasks for log in sorted(task.node.component.logs)]
+    if is_of_tasks(metric) and metric not in (*losses, *logs):
+        counted = f", and its tasks count {', '.join(logs)}" if logs else ""
         raise SpecError(
-            f"the stage {stage.name!r} has no {metric!r}; its losses are {', '.join(losses)}",
+            f"the stage {stage.name!r} has no {metric!r}; its losses are {', '.join(losses)}{counted}",
             where=where,
-            suggestions=get_close_matches(metric, losses, n=3, cutoff=0.5),
+            suggestions=get_close_matches(metric, [*losses, *logs], n=3, cutoff=0.5),
         )
-    if not is_loss(metric):
+    if not is_of_tasks(metric):
         # Metrics compute with numpy and scipy; a spec that names none is checked without importing them.
         from labelloom.evaluation.metrics import find_metric
 

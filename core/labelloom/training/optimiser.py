@@ -50,16 +50,18 @@ def make_optimiser(assembly: Assembly, settings: TrainingSettings) -> torch.opti
     )
 
 
-def rate_factor(step: float, steps: int, settings: TrainingSettings) -> float:
+def rate_factor(step: float, steps: int, settings: TrainingSettings, taken: int, steps_per_epoch: int) -> float:
     """What the base rates are multiplied by in `step` (from 0) of `steps`: linear warm-up, then the decay's shape.
 
-    With a time budget `step` is where the clock has come to, which need not be whole.
+    With a time budget `step` is where the clock has come to, which need not be whole. An exponential decay goes by the
+    steps that were really `taken`, from the stage's first: the clock may jump over as many epochs as were planned.
     """
     warm = math.ceil(settings.warmup * steps)
-    if step < warm:
-        return min(1.0, (step + 1) / warm)
-    if settings.decay == "constant":
-        return 1.0
+    rise = min(1.0, (step + 1) / warm) if step < warm else 1.0
+    if settings.decay == "exponential":
+        return rise * settings.decay_factor ** (taken // (settings.decay_every or steps_per_epoch))
+    if step < warm or settings.decay == "constant":
+        return rise
     progress = (step - warm) / max(1, steps - warm)
     return 1 - progress if settings.decay == "linear" else 0.5 * (1 + math.cos(math.pi * progress))
 

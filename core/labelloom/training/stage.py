@@ -12,8 +12,8 @@ from labelloom.compose.build import AllAssets, build, initialise
 from labelloom.compose.model import Assembly
 from labelloom.compose.plan import Plan, StagePlan
 from labelloom.data.corpus import Corpus
-from labelloom.errors import TrainingError
-from labelloom.interfaces import Batch, Targets
+from labelloom.errors import BundleError, TrainingError
+from labelloom.interfaces import Batch, Loss, Targets
 from labelloom.interfaces.noise import stable_key
 
 _SHOWN = 3
@@ -30,11 +30,26 @@ class StageModule(nn.Module):
 
     def forward(self, batch: Batch, targets: Targets) -> tuple[Tensor, Tensor]:
         """The total and the count of each task's loss, (T,) each, in the order of the stage's tasks."""
-        states = self.assembly.model.states(batch, self.stage.live)
-        losses = [self.assembly.tasks[task.name](states[task.branch], batch, targets) for task in self.stage.tasks]
+        losses = self.losses(batch, targets)
         totals = torch.stack([loss.total.float() for loss in losses])
         counts = torch.stack([torch.as_tensor(loss.count, device=totals.device).float() for loss in losses])
         return totals, counts.detach()
+
+    def losses(self, batch: Batch, targets: Targets) -> list[Loss]:
+        """What each task says, in the order of the stage's tasks. Raises BundleError for other logs than recorded."""
+        states = self.assembly.model.states(batch, self.stage.live)
+        losses: list[Loss] = []
+        for task in self.stage.tasks:
+            loss = self.assembly.tasks[task.name](states[task.branch], batch, targets)
+            recorded = task.node.component.logs
+            if loss.logs.keys() != recorded:
+                raise BundleError(
+                    f"its loss has the logs {_listed(loss.logs)}, its record says {_listed(recorded)}",
+                    where=task.node.title,
+                    suggestions=[f"logs={{{', '.join(repr(name) for name in sorted(loss.logs))}}} in its record"],
+                )
+            losses.append(loss)
+        return losses
 
     def train(self, mode: bool = True) -> StageModule:
         """Training mode for what trains: frozen parts, and parts that the stage does not run, stay in eval mode."""
@@ -124,6 +139,10 @@ def module_at(assembly: Assembly, path: str) -> nn.Module:
     """What a spec's path names: a part, wherever its holder keeps it, or a table of parts such as "model"."""
     part = assembly.parts.get(path)
     return part if part is not None else assembly.get_submodule(path)
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names)) or "none"
 
 
 @contextmanager

@@ -64,15 +64,24 @@ def metrics_on(
 
 @torch.no_grad()
 def losses_on(module: StageModule, feed: Feed, accelerator: Accelerator, batch_size: int) -> dict[str, float]:
-    """The stage's losses on `feed`, in eval mode: "loss", their weighted sum, and "loss.<task>" for each."""
+    """The stage's losses on `feed`, in eval mode, and what its tasks count beside them.
+
+    "loss" is the weighted sum, "loss.<task>" each task's mean, "<task>.<log>" the mean of each of its logs.
+    """
     tasks = module.stage.tasks
-    sums = torch.zeros(2, len(tasks), device=accelerator.device)
+    logs = [sorted(task.node.component.logs) for task in tasks]
+    sums = [torch.zeros(2 + len(names), device=accelerator.device) for names in logs]
     module.eval()
     for batch, targets in feed.all(batch_size):
-        totals, counts = module(batch.to(accelerator.device), targets.to(accelerator.device))
-        sums += torch.stack([totals, counts])
-    sums = accelerator.reduce(sums, "sum")
-    means = (sums[0] / sums[1].clamp(min=1)).tolist()
+        losses = module.losses(batch.to(accelerator.device), targets.to(accelerator.device))
+        for own, loss, names in zip(sums, losses, logs, strict=True):
+            told = (loss.count, loss.total, *(loss.logs[name] for name in names))
+            own += torch.stack([torch.as_tensor(value).to(own) for value in told])
     module.train()
-    each = {f"loss.{task.name}": mean for task, mean in zip(tasks, means, strict=True)}
-    return {"loss": sum(task.weight * mean for task, mean in zip(tasks, means, strict=True)), **each}
+    weighted, each, beside = 0.0, {}, {}
+    for task, own, names in zip(tasks, accelerator.reduce(sums, "sum"), logs, strict=True):
+        mean, *logged = (own[1:] / own[0].clamp(min=1)).tolist()
+        weighted += task.weight * mean
+        each[f"loss.{task.name}"] = mean
+        beside.update({f"{task.name}.{name}": value for name, value in zip(names, logged, strict=True)})
+    return {"loss": weighted, **each, **beside}

@@ -51,7 +51,7 @@ class ConditionalCooccurrence(Task):
         if self.config.given == "one":
             return carried & (ranks < 1)
         most = (carried.sum(1) - 1).clamp(min=1)
-        count = 1 + (noise[:, 0] * most).long().clamp(max=most - 1)
+        count = 1 + (noise[:, 0] * most).long()  # at most |Y| - 1: no product with noise rounds up to `most`
         return carried & (ranks < count[:, None])
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
-import torch.nn.functional as F
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from labelloom.interfaces import Batch, Context, States, Targets
@@ -112,29 +112,73 @@ def test_given_sets_are_as_likely_as_each_other(make_batch: Callable[..., Batch]
         torch.testing.assert_close(counts / counts.sum(), torch.full((3,), 1 / 3), atol=0.03, rtol=0)
 
 
-def test_plcp_against_a_loop(make_batch: Callable[..., Batch], agree: Callable[..., None]) -> None:
+def test_the_highest_noise_still_leaves_a_label_to_find(
+    make_batch: Callable[..., Batch], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Batch, "noise", lambda batch, n, *streams: torch.full((1, n), 1 - 2**-24))
+    for carries in (2, 3, 4, 5, 6, 7, 10, 17, 100, 257, 1025):
+        told = clcp(given="uniform").given_labels(torch.ones(1, carries, dtype=torch.bool), make_batch(1, carries))
+        assert told.sum() == carries - 1
+
+
+def plcp_by_loop(
+    task: PairwiseCooccurrence, labels: torch.Tensor, carried: torch.Tensor, batch: Batch
+) -> tuple[torch.Tensor, int]:
+    """Equation 5 of the pairs that the task draws, and how many they are."""
+    total, count = labels.sum() * 0, 0
+    first, second, valid = task.pairs(carried, batch)
+    for row, place in itertools.product(range(len(labels)), range(task.config.pairs)):
+        if not valid[row, place]:
+            continue
+        one, other = int(first[row, place]), int(second[row, place])
+        logit = task.out(torch.cat([labels[row, one], labels[row, other]]))[0]
+        probability = 1 / (1 + torch.exp(-logit))
+        total = total - (torch.log(probability) if carried[row, other] else torch.log(1 - probability))
+        count += 1
+    return total, count
+
+
+def clcp_by_loop(
+    task: ConditionalCooccurrence, labels: torch.Tensor, carried: torch.Tensor, batch: Batch
+) -> tuple[torch.Tensor, int, int]:
+    """Equation 6 with the labels that the task gives; how many labels and how many documents are asked for."""
+    told, countable = task.given_labels(carried, batch), batch.countable.expand(carried.shape)
+    total, asked, documents = labels.sum() * 0, 0, 0
+    for row in range(len(labels)):
+        inside = [label for label in range(labels.shape[1]) if told[row, label]]
+        outside = [label for label in range(labels.shape[1]) if countable[row, label] and not told[row, label]]
+        if not inside or not outside:
+            continue
+        documents += 1
+        mean = sum(labels[row, label] for label in inside) / len(inside)
+        for label in outside:
+            logit = task.out(torch.cat([task.label(labels[row, label]), task.given(mean)]))[0]
+            probability = 1 / (1 + torch.exp(-logit))
+            total = total - (torch.log(probability) if carried[row, label] else torch.log(1 - probability))
+            asked += 1
+    return total, asked, documents
+
+
+def same_loss(loss: torch.Tensor, total: torch.Tensor, leaves: list[torch.Tensor]) -> None:
+    """Losses are added up in fp32, so values and gradients agree to its precision."""
+    torch.testing.assert_close(loss, total.float())
+    options: dict[str, Any] = {"allow_unused": True, "materialize_grads": True}
+    for one, other in zip(
+        torch.autograd.grad(loss, leaves, **options), torch.autograd.grad(total, leaves, **options), strict=True
+    ):
+        torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-7)
+
+
+def test_plcp_against_a_loop(make_batch: Callable[..., Batch]) -> None:
     task, batch, labels = plcp(pairs=3), make_batch(5), vectors(5, 5)
     loss = task(States(labels=labels), batch, targets_of(DENSE))
 
-    first, second, valid = task.pairs(torch.tensor(DENSE, dtype=torch.bool), batch)
+    carried = torch.tensor(DENSE, dtype=torch.bool)
+    valid = task.pairs(carried, batch)[2]
     assert valid.tolist() == [[True] * 3, [True] * 3, [True] * 3, [False] * 3, [True] * 3]
-    total = torch.zeros((), dtype=torch.float64)
-    for row in range(5):
-        for place in range(3):
-            if valid[row, place]:
-                one, other = int(first[row, place]), int(second[row, place])
-                logit = task.out(torch.cat([labels[row, one], labels[row, other]]))[0]
-                probability = 1 / (1 + torch.exp(-logit))
-                total = total - (torch.log(probability) if DENSE[row][other] else torch.log(1 - probability))
-    assert loss.count == 12
-    torch.testing.assert_close(loss.total, total.float())
-    options = {"retain_graph": True}
-    for one, other in zip(
-        torch.autograd.grad(loss.total, [labels, *task.parameters()], **options),
-        torch.autograd.grad(total, [labels, *task.parameters()], **options),
-        strict=True,
-    ):
-        torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-7)
+    total, count = plcp_by_loop(task, labels, carried, batch)
+    assert loss.count == count == 12
+    same_loss(loss.total, total, [labels, *task.parameters()])
 
 
 @pytest.mark.parametrize("sizes", ["one", "uniform"])
@@ -144,29 +188,65 @@ def test_clcp_against_a_loop(make_batch: Callable[..., Batch], sizes: str, proje
     task, batch, labels = clcp(given=sizes, project=project, reduction=reduction), make_batch(5), vectors(5, 5)
     loss = task(States(labels=labels), batch, targets_of(DENSE))
 
-    told = task.given_labels(torch.tensor(DENSE, dtype=torch.bool), batch)
-    total, asked, documents = torch.zeros((), dtype=torch.float64), 0, 0
-    for row in range(5):
-        inside = [label for label in range(5) if told[row, label]]
-        outside = [label for label in range(5) if not told[row, label]]
-        if not inside or not outside:
-            continue
-        documents += 1
-        mean = sum(labels[row, label] for label in inside) / len(inside)
-        for label in outside:
-            logit = task.out(torch.cat([task.label(labels[row, label]), task.given(mean)]))
-            truth = torch.tensor([float(DENSE[row][label])], dtype=torch.float64)
-            total = total + F.binary_cross_entropy_with_logits(logit, truth)
-            asked += 1
+    total, asked, documents = clcp_by_loop(task, labels, torch.tensor(DENSE, dtype=torch.bool), batch)
+    # The document with all labels and one given has others to find; with all given but one it has that one.
     assert documents == 4
     assert loss.count == (asked if reduction == "mean" else documents)
-    torch.testing.assert_close(loss.total, total.float())
-    for one, other in zip(
-        torch.autograd.grad(loss.total, [labels, *task.parameters()], retain_graph=True),
-        torch.autograd.grad(total, [labels, *task.parameters()]),
-        strict=True,
-    ):
-        torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-7)
+    same_loss(loss.total, total, [labels, *task.parameters()])
+
+
+@st.composite
+def drawn_batches(draw: st.DrawFn) -> tuple[Batch, torch.Tensor]:
+    """Documents with labels of their own under consideration, some told, some padding, some rows for others alone."""
+    count, width, known = draw(st.integers(1, 4)), draw(st.integers(1, 5)), 6
+
+    def table(*values: Any, rows: int, columns: int) -> list[list[Any]]:
+        line = st.lists(st.sampled_from(values), min_size=columns, max_size=columns)
+        return draw(st.lists(line, min_size=rows, max_size=rows))
+
+    ids = torch.stack([torch.tensor(draw(st.permutations(range(known))))[:width] for _ in range(count)])
+    batch = Batch(
+        inputs={},
+        rows=torch.arange(count),
+        copies=torch.zeros(count, dtype=torch.int64),
+        label_ids=ids,
+        label_mask=torch.tensor(table(True, True, False, rows=count, columns=width)),
+        label_count=known,
+        is_anchor=torch.tensor(table(True, True, False, rows=1, columns=count)[0]),
+        given=torch.tensor(table(-1, -1, -1, 0, 1, rows=count, columns=known), dtype=torch.int8),
+        key=draw(st.integers(0, 2**40)),
+    )
+    return batch, torch.tensor(table(True, False, rows=count, columns=known))
+
+
+def filled(batch: Batch, dense: torch.Tensor) -> tuple[torch.Tensor, States, torch.Tensor, Targets]:
+    """Label vectors, states with NaN where nothing counts, which labels count and are carried, and the targets."""
+    hidden = dense & (batch.given < 0)  # as the training loop hands them to tasks
+    labels = vectors(*batch.label_ids.shape)
+    states = States(labels=labels.masked_fill(~batch.countable[..., None], torch.nan))
+    return labels, states, hidden.gather(1, batch.label_ids) & batch.countable, targets_of(hidden)
+
+
+@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+@given(drawn=drawn_batches(), pairs=st.integers(1, 3))
+def test_plcp_on_any_batch_is_the_loop(drawn: tuple[Batch, torch.Tensor], pairs: int) -> None:
+    task = plcp(pairs=pairs)
+    labels, states, carried, targets = filled(*drawn)
+    loss = task(states, drawn[0], targets)
+    total, count = plcp_by_loop(task, labels, carried, drawn[0])
+    assert loss.count == count
+    same_loss(loss.total, total, [labels, *task.parameters()])
+
+
+@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+@given(drawn=drawn_batches(), sizes=st.sampled_from(["one", "uniform"]))
+def test_clcp_on_any_batch_is_the_loop(drawn: tuple[Batch, torch.Tensor], sizes: str) -> None:
+    task = clcp(given=sizes)
+    labels, states, carried, targets = filled(*drawn)
+    loss = task(states, drawn[0], targets)
+    total, count, _ = clcp_by_loop(task, labels, carried, drawn[0])
+    assert loss.count == count
+    same_loss(loss.total, total, [labels, *task.parameters()])
 
 
 @pytest.mark.parametrize("make", [plcp, clcp])
@@ -210,6 +290,35 @@ def test_what_does_not_count_changes_nothing(make: Callable[..., Any], make_batc
     assert not labels.grad.isnan().any()
 
 
+@pytest.mark.parametrize("swap", [False, True])
+def test_another_order_of_labels_with_the_same_pairs_is_the_same_loss(
+    make_batch: Callable[..., Batch], monkeypatch: pytest.MonkeyPatch, swap: bool
+) -> None:
+    order = torch.tensor([3, 1, 4, 0, 2])
+    task, labels, dense = plcp(pairs=3, swap=swap), vectors(5, 5), targets_of(DENSE)
+    before = task(States(labels=labels), make_batch(5), dense)
+    first, second, valid = task.pairs(torch.tensor(DENSE, dtype=torch.bool), make_batch(5))
+    places = order.argsort()
+    monkeypatch.setattr(task, "pairs", lambda carried, batch: (places[first], places[second], valid))
+    after = task(States(labels=labels[:, order]), make_batch(5, ids=order[None]), dense)
+    assert after.count == before.count
+    torch.testing.assert_close(after.total, before.total)
+
+
+@pytest.mark.parametrize("sizes", ["one", "uniform"])
+def test_another_order_of_labels_with_the_same_ones_given_is_the_same_loss(
+    make_batch: Callable[..., Batch], monkeypatch: pytest.MonkeyPatch, sizes: str
+) -> None:
+    order = torch.tensor([3, 1, 4, 0, 2])
+    task, labels, dense = clcp(given=sizes, project=True), vectors(5, 5), targets_of(DENSE)
+    before = task(States(labels=labels), make_batch(5), dense)
+    told = task.given_labels(torch.tensor(DENSE, dtype=torch.bool), make_batch(5))
+    monkeypatch.setattr(task, "given_labels", lambda carried, batch: told[:, order])
+    after = task(States(labels=labels[:, order]), make_batch(5, ids=order[None]), dense)
+    assert after.count == before.count
+    torch.testing.assert_close(after.total, before.total)
+
+
 @pytest.mark.parametrize("make", [plcp, clcp])
 def test_another_order_of_labels_draws_from_the_same_pools(
     make: Callable[..., Any], make_batch: Callable[..., Batch]
@@ -235,7 +344,31 @@ def test_swapped_pairs_ask_the_same(make_batch: Callable[..., Batch]) -> None:
     assert kept(States(labels=labels), batch, dense).total != swapped(States(labels=labels), batch, dense).total
 
 
+@pytest.mark.parametrize("make", [plcp, clcp])
+@pytest.mark.parametrize("precision", [torch.bfloat16, torch.float16])
+def test_losses_of_logits_in_half_precision_are_those_of_fp32(
+    make: Callable[..., Any], make_batch: Callable[..., Batch], precision: torch.dtype
+) -> None:
+    # Vectors of zeros leave the bias as every logit, so rounding it is all that half precision may do.
+    half, whole, bias = make().float(), make(), torch.tensor(0.3)
+    half.out.bias.data.fill_(bias)
+    whole.out.bias.data.fill_(bias.to(precision))
+    batch, dense = make_batch(5), targets_of(DENSE)
+    with torch.autocast("cpu", precision):
+        found = half(States(labels=torch.zeros(5, 5, 6, dtype=precision)), batch, dense)
+    expected = whole(States(labels=torch.zeros(5, 5, 6, dtype=torch.float64)), batch, dense)
+    assert found.count == expected.count
+    torch.testing.assert_close(found.total, expected.total, rtol=1e-6, atol=0)
+
+
 def test_steps_draw_anew(make_batch: Callable[..., Batch]) -> None:
     carried = torch.tensor([[1, 1, 1, 0, 0]] * 50, dtype=torch.bool)
     draws = [plcp().pairs(carried, make_batch(50, key=key))[1].tolist() for key in (1, 1, 2)]
     assert draws[0] == draws[1] != draws[2]
+
+
+@pytest.mark.parametrize("sizes", ["one", "uniform"])
+def test_steps_give_other_labels(make_batch: Callable[..., Batch], sizes: str) -> None:
+    carried = torch.tensor([[1, 1, 1, 0, 0]] * 50, dtype=torch.bool)
+    told = [clcp(given=sizes).given_labels(carried, make_batch(50, key=key)).tolist() for key in (1, 1, 2)]
+    assert told[0] == told[1] != told[2]

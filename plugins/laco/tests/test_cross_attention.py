@@ -91,6 +91,24 @@ def test_against_a_loop(
 
 
 @pytest.mark.parametrize("pooling", ["sum", "softmax", "max"])
+def test_words_that_go_with_no_label_weigh_nothing(
+    made: Callable[..., CrossAttention],
+    states: States,
+    make_batch: Callable[..., Batch],
+    agree: Callable[..., None],
+    pooling: str,
+) -> None:
+    # With this bias some words meet no label, others do.
+    part = made(pooling=pooling, window=4, channels=2)
+    part.convolution.bias.data.fill_(-0.3)
+    leaves = [states.tokens, states.labels, *part.parameters()]
+    agree(part(states, make_batch(4)).document, naive(part, states), leaves)
+    part.convolution.bias.data.fill_(-10)
+    if pooling == "sum":
+        assert (part(states, make_batch(4)).document == 0).all()
+
+
+@pytest.mark.parametrize("pooling", ["sum", "softmax", "max"])
 def test_what_stands_outside_of_the_document_changes_nothing(
     made: Callable[..., CrossAttention], states: States, make_batch: Callable[..., Batch], pooling: str
 ) -> None:
@@ -116,6 +134,27 @@ def test_the_order_of_labels_matters_in_2d_alone(
     assert not torch.allclose(two(turned, make_batch(4)).document, two(states, make_batch(4)).document, atol=1e-3)
 
 
+@pytest.mark.parametrize("pooling", ["sum", "softmax", "max"])
+@pytest.mark.parametrize("precision", [torch.bfloat16, torch.float16])
+def test_half_precision_is_near_the_whole_one(
+    made: Callable[..., CrossAttention],
+    states: States,
+    make_batch: Callable[..., Batch],
+    pooling: str,
+    precision: torch.dtype,
+) -> None:
+    part = made(pooling=pooling, window=3, channels=2).float()
+    tokens, labels = states.tokens.detach().float(), states.labels.detach().float()
+    whole = part(states.add(tokens=tokens, labels=labels), make_batch(4)).document
+    tokens, labels = tokens.to(precision).requires_grad_(), labels.to(precision).requires_grad_()
+    with torch.autocast("cpu", precision):
+        half = part(states.add(tokens=tokens, labels=labels), make_batch(4)).document
+    torch.testing.assert_close(half.float(), whole, atol=0.02, rtol=0.02)
+    # The document without words, all of it zeros, must not divide by a norm that rounds to 0.
+    for gradient in torch.autograd.grad(half.float().sum(), [tokens, labels]):
+        assert gradient.isfinite().all()
+
+
 def test_a_table_serves_as_well_and_other_widths_are_projected(
     made: Callable[..., CrossAttention], states: States, make_batch: Callable[..., Batch], agree: Callable[..., None]
 ) -> None:
@@ -136,3 +175,24 @@ def test_a_convolution_that_no_memory_holds_is_refused(made: Callable[..., Cross
         made(count=1987)
     assert str(told.value).endswith("for each document: set channels = 8 or less")
     made(count=1987, channels=8)
+
+
+@pytest.mark.parametrize(("count", "fitting"), [(1987, 8), (200_000, 5)])
+def test_the_channels_that_are_advised_are_not_refused_in_turn(count: int, fitting: int) -> None:
+    def make(channels: int) -> CrossAttention:
+        return CrossAttention(CrossAttentionConfig(channels=channels), some_labels(count))
+
+    with pytest.raises(ValueError, match=f"for each document: set channels = {fitting} or less$"):
+        make(600)
+    assert make(fitting).convolution.out_channels == fitting
+
+
+def test_labels_that_no_channel_serves_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"words x 1100000 labels x 4 bytes = 1\.0 GiB for each document") as told:
+        CrossAttention(CrossAttentionConfig(channels=1), some_labels(1_100_000))
+    assert str(told.value).endswith("leave the cross attention out")
+
+
+def some_labels(count: int) -> Context:
+    """A context in which labels are counted alone, so that there may be many."""
+    return Context("model.part", {"tokens": 8, "labels": 8}, range(count), {})  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from labelloom.interfaces import Context
+from labelloom.interfaces import Batch, Context, States
 from labelloom_laco.config import JointEncoderConfig
 from labelloom_laco.joint_encoder import JointEncoder
 
@@ -31,7 +31,7 @@ def build(bert: Path, architecture: Any, make_context: Callable[..., Context]) -
     return make
 
 
-def by_hand(encoder: JointEncoder, text: str, names: list[list[int]] | None = None) -> Any:
+def by_hand(encoder: JointEncoder, text: str, names: list[list[int]] | None = None, segment: int = 1) -> Any:
     """The input of one document, written out, through the same model without its added tokens: states of all."""
     words = encoder.reader.tokenize([text])["ids"][0]
     model, table = encoder.model, encoder.embedding
@@ -42,7 +42,7 @@ def by_hand(encoder: JointEncoder, text: str, names: list[list[int]] | None = No
     for piece in flat:
         vectors.append(own.weight[piece] if piece < own.num_embeddings else table.added.weight[piece - 13])
     vectors.append(own.weight[3])
-    segments = [0] * len(words) + [1] * len(flat) + [0]
+    segments = [0] * len(words) + [segment] * len(flat) + [0]
     states = model(
         inputs_embeds=torch.stack(vectors)[None],
         token_type_ids=torch.tensor([segments]),
@@ -69,6 +69,60 @@ def test_states_of_the_input_written_out(
         torch.testing.assert_close(found.document[row], states[0], atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("label_tokens", ["added", "names"])
+def test_values_and_gradients_of_the_input_written_out(
+    build: Callable[..., JointEncoder], read: Callable[..., Any], agree: Callable[..., None], label_tokens: str
+) -> None:
+    encoder = build(label_tokens=label_tokens, max_length=28, segments=False).double()
+    names = [[5, 7], [8, 7, 6, 11], [9, 10], [4], [11]] if label_tokens == "names" else None
+    found = read(encoder, TEXTS)
+    fast, naive = [], []
+    for row, text in enumerate(TEXTS):
+        states, length, labels = by_hand(encoder, text, names, segment=0)
+        fast += [found.document[row], *found.tokens[row][found.token_mask[row]], *found.labels[row]]
+        naive += [states[0], *states[1 : length - 1], *labels]
+    agree(torch.stack(fast), torch.stack(naive), list(encoder.parameters()))
+
+
+def test_segments_matter_where_the_model_knows_them(
+    build: Callable[..., JointEncoder], read: Callable[..., Any]
+) -> None:
+    two, one = read(build(), TEXTS), read(build(segments=False), TEXTS)
+    assert not torch.allclose(two.labels, one.labels, atol=1e-3)
+
+
+def test_what_is_in_a_padding_position_changes_nothing(
+    build: Callable[..., JointEncoder], make_batch: Callable[..., Batch]
+) -> None:
+    encoder = build(pooling="mean")
+    columns = encoder.reader.tokenize(TEXTS)
+    rows = [{name: values[place] for name, values in columns.items()} for place in range(len(TEXTS))]
+    inputs = encoder.reader.collate(rows)
+    padding = inputs["attention_mask"] == 0
+    assert padding.any()
+    before = encoder(States(), make_batch(4, inputs=inputs))
+    changed = {**inputs, "input_ids": inputs["input_ids"].masked_fill(padding, 9)}
+    after = encoder(States(), make_batch(4, inputs=changed))
+    assert torch.equal(after.labels, before.labels)
+    assert torch.equal(after.document, before.document)
+    assert torch.equal(after.tokens[after.token_mask], before.tokens[before.token_mask])
+
+
+def test_nothing_is_kept_from_one_step_for_the_next(
+    build: Callable[..., JointEncoder], read: Callable[..., Any]
+) -> None:
+    encoder = build()
+    first = read(encoder, TEXTS)
+    (first.labels.square().sum() + first.document.square().sum()).backward()
+    torch.optim.SGD(encoder.parameters(), lr=0.1).step()
+    fresh = build(initialise=False)
+    fresh.load_state_dict(encoder.state_dict())
+    after, expected = read(encoder, TEXTS), read(fresh, TEXTS)
+    assert not torch.allclose(after.labels, first.labels, atol=1e-3)
+    for field in ("tokens", "labels", "document"):
+        assert torch.equal(after.get(field), expected.get(field))
+
+
 def test_a_document_is_the_same_in_any_batch(build: Callable[..., JointEncoder], read: Callable[..., Any]) -> None:
     encoder = build(pooling="mean")
     together = read(encoder, TEXTS)
@@ -92,6 +146,16 @@ def test_the_order_of_the_added_tokens_is_all_that_positions_tell(
     torch.testing.assert_close(after.document, before.document, atol=1e-5, rtol=1e-5)
 
 
+def test_positions_tell_labels_apart_by_their_order(
+    build: Callable[..., JointEncoder], read: Callable[..., Any]
+) -> None:
+    encoder = build()
+    order = torch.tensor([3, 1, 4, 0, 2])
+    before = read(encoder, TEXTS)
+    encoder.embedding.added.weight.data = encoder.embedding.added.weight.data[order]
+    assert not torch.allclose(read(encoder, TEXTS).labels, before.labels[:, order], atol=1e-3)
+
+
 def test_words_see_labels_and_labels_each_other(build: Callable[..., JointEncoder], read: Callable[..., Any]) -> None:
     encoder = build()
     before = read(encoder, TEXTS)
@@ -113,6 +177,13 @@ def test_no_room_for_the_document_is_refused_with_the_arithmetic(build: Callable
         build(max_length=12, count=10)
     assert str(told.value).endswith("special tokens leave 0 for the document")
     build(max_length=14, count=10)
+
+
+def test_names_without_room_are_refused_with_their_own_arithmetic(build: Callable[..., JointEncoder]) -> None:
+    # 2 + 4 + 2 + 1 + 1 pieces of five names, and the token that closes them.
+    with pytest.raises(ValueError, match="max_length = 13 positions - 11 for 5 labels and their closing token - 2"):
+        build(max_length=13, label_tokens="names")
+    build(max_length=14, label_tokens="names")
 
 
 def test_more_positions_than_the_model_has_are_refused(build: Callable[..., JointEncoder]) -> None:
@@ -152,6 +223,13 @@ def test_the_pretrained_weights_are_under_the_added_tokens(build: Callable[..., 
     theirs = BertModel.from_pretrained(bert).embeddings.word_embeddings.weight
     torch.testing.assert_close(encoder.embedding.base.weight, theirs)
     assert encoder.embedding.added.weight.std().item() == pytest.approx(0.02, rel=0.3)
+
+
+def test_layers_for_rates_begin_with_the_embeddings_of_the_labels(build: Callable[..., JointEncoder]) -> None:
+    encoder = build()
+    inputs, *layers = encoder.rate_layers()
+    assert any(encoder.embedding is module for top in inputs for module in top.modules())
+    assert len(layers) == 2
 
 
 def test_every_weight_gets_a_gradient(build: Callable[..., JointEncoder], read: Callable[..., Any]) -> None:
