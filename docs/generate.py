@@ -209,6 +209,8 @@ def _component(record: Component) -> str:
         facts.append(("works on", "every label at once" if record.labels == "all" else "any of the labels"))
     if record.trains:
         facts.append(("trains", f"scores, to be {SCALES[record.trains]}"))
+    if record.logs:
+        facts.append(("logs", _names(record.logs)))
     told = [f"### {record.name}\n\n{record.summary}.\n", _table(("", ""), facts)]
     if computed:
         told.append("What it needs and gives depends on its options; `labelloom check` tells it for a spec.\n")

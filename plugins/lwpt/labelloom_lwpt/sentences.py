@@ -27,8 +27,8 @@ def _ends(narrow: str, wide: str, before: str = "") -> re.Pattern[str]:
     """What ends a sentence: signs that white space or the end of a line follows, or wide signs wherever they stand.
 
     `before` must hold where such signs begin. Quotes and brackets that close go with their signs, and so do further
-    signs, with or without white space between. No end lies within a word, so the words of all sentences are those of
-    the text, which the vocabulary counts.
+    signs, with or without white space between. For splitters that take signs for words of their own no end lies within
+    a word, so the words of all sentences are those of the text, which the vocabulary counts.
     """
     # It starts at the first sign of a run alone, so the time is linear in long ones.
     signs = rf"(?<![{narrow}]){before}[{narrow}]+[\"'”’)\]}}»]*(?=\s|\Z)"

@@ -80,9 +80,11 @@ def test_the_twins_are_two_of_the_encoder_from_scratch(name: str, catalogue: Cat
         )
         assert plan.model.branches[0].predictor.config == plain.model.branches[0].predictor.config
         assert plan.spec.decision == plain.spec.decision
-    pretrain, classify = frozen.spec.stages
-    assert tuned.spec.stages == [pretrain, classify.model_copy(update={"freeze": tuned.spec.stages[1].freeze})]
-    assert (classify.freeze, tuned.spec.stages[1].freeze) == (["model.encoder"], [])
+    _, classify = frozen.spec.stages
+    *before, fine_tune = tuned.spec.stages
+    assert before == frozen.spec.stages
+    assert (classify.freeze, fine_tune.freeze, fine_tune.reset) == (["model.encoder"], [], [])
+    assert fine_tune.tasks == classify.tasks
 
 
 @pytest.mark.parametrize(("data", "steps", "widths"), [("aapd", 3000, (256, 2560)), ("rmsc", 8000, (100, 1000))])
@@ -92,9 +94,10 @@ def test_the_settings_of_the_paper(data: str, steps: int, widths: tuple[int, int
         assert spec.model.encoder.options["target"]["hidden"] == widths[0]
         assert spec.model.predictor is not None
         assert spec.model.predictor.options["hidden"] == widths[1]
-        pretrain, classify = (spec.phase_training(place) for place in range(2))
+        pretrain, classify, fine_tune = (spec.phase_training(place) for place in range(3))
         assert (pretrain.steps, pretrain.keep, pretrain.decay_every) == (steps, "last", 1000)
         assert (classify.steps, classify.epochs, classify.decay_every) == (None, 20, None)
+        assert fine_tune == classify
         for settings in (pretrain, classify):
             told = (settings.batch_size, settings.learning_rate, settings.clip_norm, settings.decay_factor)
             assert told == (128, 1e-3, 10, 0.9)
@@ -136,7 +139,8 @@ def test_classifying_on_frozen_twins_leaves_them_and_fine_tuning_does_not(
 
     def twins(way: str, steps: int) -> dict[str, torch.Tensor]:
         name = f"{kind}-{way}"
-        sets = [*small(name), "stages.0.training.steps=2", "training.epochs=1", f"stages.1.training.steps={steps}"]
+        sets = [*small(name), "stages.0.training.steps=2", f"stages.1.training.steps={steps}"]
+        sets += ["stages.2.training.steps=1"] if way == "ft" else []
         run = labelloom.train(f"lwpt/{name}", overrides=sets, output=tmp_path / f"{way}{steps}")
         weights = load_file(run.path / "model.safetensors")
         return {name: weight for name, weight in weights.items() if name.startswith("model.encoder.")}

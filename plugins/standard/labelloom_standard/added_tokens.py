@@ -1,8 +1,9 @@
-"""Tokens added to a language model's vocabulary, and pieces that follow every document: for labels in the input."""
+"""Tokens added to a language model's vocabulary, for labels in its input."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -35,42 +36,39 @@ class ExtendedEmbedding(nn.Module):
 
 def extend_vocabulary(model: Any, count: int) -> ExtendedEmbedding:
     """Give the model `count` more tokens; what it now embeds with."""
-    std = getattr(model.config, "initializer_range", 0.02)
-    embedding = ExtendedEmbedding(model.get_input_embeddings(), count, std)
+    embedding = ExtendedEmbedding(model.get_input_embeddings(), count, _std(model))
     model.set_input_embeddings(embedding)
     return embedding
 
 
-@dataclass(frozen=True)
-class Joined:
-    """Documents with the same S pieces after each of them: (B, T + S) each, and where those pieces stand.
-
-    ids, present   what the model reads, and which positions are not padding
-    segments       0 for the document, what `append` was given for the pieces
-    places         (B, S) int64: the position of each piece
-    """
-
-    ids: Tensor
-    present: Tensor
-    segments: Tensor
-    places: Tensor
-
-    def states_of(self, states: Tensor) -> Tensor:
-        """(B, S, H): the states (B, T + S, H) of the pieces."""
-        return states.gather(1, self.places[..., None].expand(-1, -1, states.shape[-1]))
+def extend_segments(model: Any, count: int) -> ExtendedEmbedding:
+    """Give the model `count` more segments; what it now embeds them with. Raises ValueError where it knows none."""
+    name = next((name for name, module in model.named_modules() if name.endswith("token_type_embeddings")), None)
+    if name is None:
+        raise ValueError(f"{model.config.model_type} knows no segments, so labels cannot have segments of their own")
+    holder, _, leaf = name.rpartition(".")
+    embedding = ExtendedEmbedding(model.get_submodule(name), count, _std(model))
+    setattr(model.get_submodule(holder), leaf, embedding)
+    return embedding
 
 
-def append(ids: Tensor, present: Tensor, pieces: Tensor, segments: Tensor, padding: int) -> Joined:
-    """`pieces` (S,) right behind the last real position of each document of `ids` (B, T), before its padding.
+@contextmanager
+def without_added(model: nn.Module) -> Iterator[None]:
+    """Meanwhile the model has its own embeddings alone, under the names that its files have."""
+    places = [
+        (holder, name, child)
+        for holder in model.modules()
+        for name, child in holder.named_children()
+        if isinstance(child, ExtendedEmbedding)
+    ]
+    for holder, name, child in places:
+        setattr(holder, name, child.base)
+    try:
+        yield
+    finally:
+        for holder, name, child in places:
+            setattr(holder, name, child)
 
-    So no position depends on how much padding a batch needs. `present` (B, T) bool marks what is no padding, which
-    `padding` fills; `segments` (S,) are the segment ids of the pieces.
-    """
-    count, extra = len(ids), len(pieces)
-    lengths = present.sum(1, keepdim=True)  # (B, 1)
-    places = lengths + torch.arange(extra, device=ids.device)  # (B, S)
-    room = torch.cat([ids, ids.new_full((count, extra), padding)], 1)
-    joined = room.scatter(1, places, pieces.expand(count, -1))
-    kinds = torch.zeros_like(joined).scatter(1, places, segments.expand(count, -1))
-    there = torch.arange(joined.shape[1], device=ids.device) < lengths + extra
-    return Joined(joined, there, kinds, places)
+
+def _std(model: Any) -> float:
+    return float(getattr(model.config, "initializer_range", 0.02))

@@ -1,4 +1,4 @@
-"""Tokens added to any model's vocabulary, and pieces behind each document."""
+"""Tokens and segments added to any model, and the states of a document that has them in it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import pytest
 import torch
 import transformers
 
-from labelloom_standard.added_tokens import append, extend_vocabulary
+from labelloom_standard.added_tokens import extend_segments, extend_vocabulary, without_added
+from labelloom_standard.label_slots import append, insert
 
 SIZES = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 24}
 KINDS = {
@@ -53,8 +54,9 @@ def test_any_model_reads_added_tokens(kind: str) -> None:
     assert embedding.base.weight.grad.abs().sum(1).nonzero()[:, 0].tolist() == [5]
 
 
+@pytest.mark.parametrize("behind", [True, False])
 @pytest.mark.parametrize("kind", KINDS)
-def test_states_depend_on_no_padding(kind: str) -> None:
+def test_states_depend_on_no_padding(kind: str, behind: bool) -> None:
     model = made(kind)
     embedding = extend_vocabulary(model, 2)
     padding = KINDS[kind].get("pad_token_id", 0)
@@ -64,17 +66,47 @@ def test_states_depend_on_no_padding(kind: str) -> None:
     ids = torch.tensor([words + [padding] * (width - len(words)) for words in documents])
     present = torch.tensor([[True] * len(words) + [False] * (width - len(words)) for words in documents])
 
-    joined = append(ids, present, pieces, segments, padding)
+    arguments = (ids, present, pieces, segments, padding)
+    joined = append(*arguments) if behind else insert(*arguments, 1)
     states = model(input_ids=joined.ids, attention_mask=joined.present.long()).last_hidden_state
-    found = joined.states_of(states)
+    found, own = joined.states_of(states), joined.document_of(states)
 
     for row, words in enumerate(documents):
-        whole = torch.tensor([[*words, *pieces.tolist()]])
-        length = whole.shape[1]
-        assert joined.ids[row, :length].tolist() == whole[0].tolist()
-        assert (joined.ids[row, length:] == padding).all()
-        assert joined.present[row].tolist() == [place < length for place in range(joined.present.shape[1])]
-        assert joined.segments[row].nonzero()[:, 0].tolist() == [len(words), len(words) + 1]
-        alone = model(input_ids=whole, attention_mask=torch.ones_like(whole)).last_hidden_state
-        torch.testing.assert_close(states[row, :length], alone[0], atol=1e-5, rtol=1e-5)
-        torch.testing.assert_close(found[row], alone[0, -3:], atol=1e-5, rtol=1e-5)
+        start = len(words) if behind else 1
+        whole = torch.tensor([[*words[:start], *pieces.tolist(), *words[start:]]])
+        alone = model(input_ids=whole, attention_mask=torch.ones_like(whole)).last_hidden_state[0]
+        torch.testing.assert_close(states[row, : len(alone)], alone, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(found[row], alone[start : start + 3], atol=1e-5, rtol=1e-5)
+        document = torch.cat([alone[:start], alone[start + 3 :]])
+        torch.testing.assert_close(own[row, : len(words)], document, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["bert", "roberta", "electra", "albert"])
+def test_added_segments(kind: str) -> None:
+    model = made(kind)
+    words, own = torch.tensor([[5, 6, 7]]), torch.tensor([[0, 1, 0]] if kind != "roberta" else [[0, 0, 0]])
+    before = model(input_ids=words, token_type_ids=own).last_hidden_state
+    embedding = extend_segments(model, 3)
+    torch.testing.assert_close(model(input_ids=words, token_type_ids=own).last_hidden_state, before)
+    with torch.no_grad():
+        embedding.added.weight[2] = embedding.base.weight[int(own[0, 1])]
+    copied = torch.tensor([[0, embedding.first + 2, 0]])
+    torch.testing.assert_close(model(input_ids=words, token_type_ids=copied).last_hidden_state, before)
+
+
+def test_a_model_without_segments_gets_none() -> None:
+    with pytest.raises(ValueError, match="distilbert knows no segments, so labels cannot have segments of their own"):
+        extend_segments(made("distilbert"), 3)
+
+
+def test_without_added_the_weights_have_the_names_of_the_files() -> None:
+    model = made("bert")
+    names = list(model.state_dict())
+    words, segments = extend_vocabulary(model, 2), extend_segments(model, 2)
+    extended = list(model.state_dict())
+    assert extended != names
+    with without_added(model):
+        assert list(model.state_dict()) == names
+    assert list(model.state_dict()) == extended
+    assert model.get_input_embeddings() is words
+    assert model.embeddings.token_type_embeddings is segments

