@@ -118,9 +118,15 @@ def test_another_document_of_the_same_id_is_not_left_out(planted: Any, tmp_path:
         (by_metal,) = planted.neighbours(corpus, document, ["metal"], split=split).by_label
         return [near.document for near in by_metal.nearest]
 
-    assert found("1", "validation") == ["1", "2"]
-    assert found("1", "train") == ["2"]
+    assert found("train:1", "validation") == ["1", "2"]
+    assert found("validation:1", "validation") == ["2"]
+    assert found("train:1", "train") == ["2"]
     assert found("2", "validation") == ["1"]
+    with pytest.raises(DataError, match="'1' is the id of different documents in train, validation") as told:
+        found("1", "train")
+    assert "train:1" in str(told.value)
+    with pytest.raises(DataError, match="no document has the id 'validation:3'"):
+        found("validation:3", "train")
 
 
 def test_they_are_those_of_a_loop_over_documents(attentive: Path, corpus: Path) -> None:

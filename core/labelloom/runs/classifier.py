@@ -144,7 +144,7 @@ class Classifier:
 
         Args:
             corpus: where the documents are: `load_corpus(classifier.data)`, or others with the run's labels.
-            document: an id, in any split.
+            document: an id, in any split; "test:7" where several splits have different documents of one id.
             labels: codes of labels, carried by the document or not; by default those that it carries.
             split: whose documents are compared with it.
             count: how many of the nearest are taken.

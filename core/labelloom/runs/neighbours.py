@@ -70,16 +70,26 @@ def find_neighbours(
 
 
 def find_document(corpus: Corpus, document: str) -> tuple[Split, int]:
-    """The first split that has a document of this id, and its row there.
+    """The split that has a document of this id, and its row there; "test:7" names the one with the id 7 in test.
 
-    Raises DataError with ids that look like it, if there is none.
+    Where several splits have the very same document it is the first of them. Raises DataError with ids that look like
+    it if there is none, and if several splits have different documents of this id.
     """
-    for split in corpus.splits.values():
-        row = _row_of(document, split)
-        if row is not None:
-            return split, row
-    known = (name for split in corpus.splits.values() for name in split.ids)
-    raise DataError(f"no document has the id {document!r}", where=corpus.name, suggestions=close_codes(document, known))
+    found = [(split, row) for split in corpus.splits.values() if (row := _row_of(document, split)) is not None]
+    if not found:
+        name, _, bare = document.partition(":")
+        if name in corpus.splits and (row := _row_of(bare, corpus.splits[name])) is not None:
+            return corpus.splits[name], row
+        known = (name for split in corpus.splits.values() for name in split.ids)
+        close = close_codes(document, known)
+        raise DataError(f"no document has the id {document!r}", where=corpus.name, suggestions=close)
+    if len({split.texts[row] for split, row in found}) > 1:
+        raise DataError(
+            f"{document!r} is the id of different documents in {', '.join(split.name for split, _ in found)}",
+            where=corpus.name,
+            suggestions=[f"{split.name}:{document}" for split, _ in found],
+        )
+    return found[0]
 
 
 def _itself(home: Split, row: int, others: Split) -> int | None:

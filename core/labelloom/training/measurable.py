@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from labelloom.components import WHAT_SCORES_DO
+from labelloom.compose.iteration import iterative_nodes
 from labelloom.compose.plan import Plan
 from labelloom.compose.scale import undecidable
 from labelloom.data.corpus import Corpus
@@ -33,6 +34,12 @@ def refuse_unmeasurable(plan: Plan, corpus: Corpus) -> None:
                 f"scores of stage {stage.name!r} {WHAT_SCORES_DO[stage.scale]}"
             )
             problems.append(Problem(where, message, ('metric = "loss"', *refused[0].suggestions)))
+        elif stage.scale != "probabilities" and (nodes := iterative_nodes(plan.model, plan.inference)):
+            message = (
+                f"{metric} is measured on predictions in several passes ({nodes[0].title}), which take probabilities, "
+                f"but the scores of stage {stage.name!r} {WHAT_SCORES_DO[stage.scale]}"
+            )
+            problems.append(Problem(where, message, ('metric = "loss"',)))
         else:
             scale = stage.scale if decision.calibration == "none" else "probabilities"
             problems += metric_problems(metric, where, (validation, labels), scale)

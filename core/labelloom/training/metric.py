@@ -37,11 +37,13 @@ def metric_of(stage: StagePlan) -> str:
     losses = ["loss", *(f"loss.{task.name}" for task in stage.tasks)]
     logs = [f"{task.name}.{log}" for task in stage.tasks for log in sorted(task.node.component.logs)]
     if is_of_tasks(metric) and metric not in (*losses, *logs):
+        from labelloom.evaluation.metrics import METRICS
+
         counted = f", and its tasks count {', '.join(logs)}" if logs else ""
         raise SpecError(
             f"the stage {stage.name!r} has no {metric!r}; its losses are {', '.join(losses)}{counted}",
             where=where,
-            suggestions=get_close_matches(metric, [*losses, *logs], n=3, cutoff=0.5),
+            suggestions=get_close_matches(metric, [*losses, *logs, *METRICS], n=3, cutoff=0.5),
         )
     if not is_of_tasks(metric):
         # Metrics compute with numpy and scipy; a spec that names none is checked without importing them.

@@ -134,6 +134,18 @@ def test_dropout_is_in_training_alone(build: Any, read: Any, layers: int) -> Non
     assert torch.equal(read(build(dropout=0.0, layers=layers).train(), TEXTS).labels, still)
 
 
+def test_the_norm_comes_before_the_dropout(build: Any) -> None:
+    """What the recurrent network reads is what the norm gives, with numbers dropped and the others scaled up."""
+    network = build(dropout=0.5).words.train()
+    read: list[Tensor] = []
+    network.recurrent.register_forward_pre_hook(lambda module, inputs: read.append(inputs[0]))
+    values = torch.randn(4, 5, 6)
+    network(values, torch.ones(4, 5, dtype=torch.bool))
+    kept = read[0] != 0
+    assert 0 < kept.sum() < kept.numel()
+    torch.testing.assert_close(read[0][kept], 2 * network.norm(values)[kept])
+
+
 def test_the_layers_from_words_to_the_top(build: Any) -> None:
     encoder = build(layers=2)
     first, second, third = encoder.rate_layers()
