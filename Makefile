@@ -19,8 +19,8 @@ install: .venv/installed
 quickstart: install
 	rm -rf $(RUN)
 	$(BIN)/labelloom baseline arxiv-mini --output $(RUN)
-	$(BIN)/labelloom train standard/minilm --output $(RUN)
-	@$(BIN)/python docs/quickstart.py $(RUN)/minilm/0 $(RUN)/arxiv-mini-br-svm/0
+	$(BIN)/labelloom train laco/minilm-clcp --output $(RUN)
+	@$(BIN)/python docs/quickstart.py $(RUN)/laco-minilm-clcp/0 $(RUN)/arxiv-mini-br-svm/0
 
 test: install lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from labelloom.commands import Command
 from labelloom.components import API, Component
 from labelloom.errors import (
     BundleError,
@@ -71,6 +72,7 @@ __all__ = [
     "Batch",
     "BundleError",
     "Classifier",
+    "Command",
     "Component",
     "CompositionError",
     "Context",

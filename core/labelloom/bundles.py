@@ -1,107 +1,30 @@
-"""Find, load and resolve bundles: the only place that touches entry points, plugin managers and imports by name.
+"""Load and resolve bundles: the only place that touches plugin managers and imports by name.
 
-Finding reads `entry_points.txt` files and imports nothing. Loading imports one bundle's `hooks.py`. A broken bundle
-is an error for who uses it; for everyone else it is a line in `labelloom list`.
+Loading imports one bundle's `hooks.py`. A broken bundle is an error for who uses it; for everyone else it is a line in
+`labelloom list`.
 """
 
 from __future__ import annotations
 
-import configparser
-import glob
 import hashlib
 import importlib.util
 import operator
-import os
-import re
 import sys
-import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
-import entrypoints
 import pluggy
 
 from labelloom import hookspecs
+from labelloom.commands import Command
 from labelloom.components import API, Component, Kind
 from labelloom.errors import BundleError, LabelloomError, Problem, UnknownNameError
+from labelloom.finding import Bundle, find_bundles
 from labelloom.formats import FORMS, DataFormat
-from labelloom.hookspecs import GROUP
 from labelloom.wording import with_article
-
-
-@dataclass(frozen=True)
-class Bundle:
-    """One installed entry point: which distribution brings which bundle, and the module of its hooks."""
-
-    name: str
-    module: str
-    distribution: str
-    version: str
-
-    @property
-    def origin(self) -> str:
-        """Distribution and version, for messages."""
-        return f"{self.distribution} {self.version}".rstrip()
-
-
-def find_bundles(path: list[str] | None = None) -> list[Bundle]:
-    """Every entry point of the group on `path` (default `sys.path`), sorted by name; imports nothing.
-
-    Only files that mention the group are parsed, so another project's malformed file cannot end the listing. A
-    distribution that lies on the path twice counts once, as for imports.
-    """
-    found: list[Bundle] = []
-    seen: set[str] = set()
-    for file in _entry_point_files(sys.path if path is None else path):
-        distribution, version = _distribution(file.parent.name)
-        if distribution in seen:
-            continue
-        seen.add(distribution)
-        try:
-            content = file.read_bytes()
-            if GROUP.encode() in content:
-                found += _parse(file, content.decode("utf-8"), distribution, version)
-        except (OSError, UnicodeDecodeError) as error:
-            warnings.warn(f"{file}: unreadable ({error}); its bundles are not listed", stacklevel=2)
-    return sorted(found, key=lambda bundle: (bundle.name, bundle.distribution))
-
-
-def _entry_point_files(path: list[str]) -> Iterator[Path]:
-    for folder in path:
-        for pattern in ("*.dist-info", "*.egg-info"):
-            escaped = glob.escape(folder or os.curdir)
-            yield from (Path(file) for file in sorted(glob.glob(os.path.join(escaped, pattern, "entry_points.txt"))))
-
-
-def _distribution(folder: str) -> tuple[str, str]:
-    """Normalised name and version from the name of a .dist-info or .egg-info folder; a version may be missing."""
-    stem = re.sub(r"-py[\d.]+$", "", folder.rpartition(".")[0])
-    name, _, version = stem.rpartition("-") if "-" in stem else (stem, "", "")
-    return re.sub(r"[-_.]+", "-", name).lower(), version
-
-
-def _parse(file: Path, text: str, distribution: str, version: str) -> Iterator[Bundle]:
-    # entrypoints' own walk stops at the first malformed file and expands "%": so its parser is used file by file.
-    parser = entrypoints.CaseSensitiveConfigParser(delimiters=("=",), interpolation=None)
-    try:
-        parser.read_string(text, source=str(file))
-    except configparser.Error as error:
-        reason = str(error).replace("\n", " ")
-        warnings.warn(f"{file}: malformed ({reason}); its bundles are not listed", stacklevel=3)
-        return
-    for name, value in parser[GROUP].items() if GROUP in parser else ():
-        try:
-            point = entrypoints.EntryPoint.from_string(value, name)
-        except entrypoints.BadEntryPoint:
-            point = None
-        if point is None or point.object_name or point.extras:
-            warnings.warn(f"{file}: bundle {name!r} is not listed: {value!r} is not the name of a module", stacklevel=3)
-        else:
-            yield Bundle(name, point.module_name, distribution, version)
 
 
 @dataclass(frozen=True)
@@ -113,6 +36,11 @@ class BundleState:
     error: str
     components: tuple[Component, ...]
     formats: tuple[DataFormat, ...] = ()
+    commands: tuple[Command, ...] = ()
+
+
+Record = Component | DataFormat | Command
+What = Literal["component", "format", "command"]
 
 
 @dataclass(frozen=True)
@@ -121,6 +49,16 @@ class _Records:
 
     components: dict[str, Component]
     formats: dict[str, DataFormat]
+    commands: dict[str, Command]
+
+    def add(self, record: Record, where: str) -> None:
+        """Enter `record` under its name. Raises BundleError where one of its sort has it."""
+        own: dict[str, Any] = self.components
+        if not isinstance(record, Component):
+            own = self.formats if isinstance(record, DataFormat) else self.commands
+        if record.name in own:
+            raise BundleError(f"names {record.name!r} twice", where=where)
+        own[record.name] = record
 
 
 class Catalogue:
@@ -154,6 +92,15 @@ class Catalogue:
                 return found
         raise self._unknown(name, "format")
 
+    def command(self, name: str) -> Command:
+        """The record of the command `bundle/command`. Raises as `component` does."""
+        bundle_name = name.partition("/")[0]
+        if any(bundle.name == bundle_name for bundle in self.bundles):
+            found = self._load(bundle_name).commands.get(name)
+            if found is not None:
+                return found
+        raise self._unknown(name, "command")
+
     def load(self, name: str) -> dict[str, Component]:
         """The components of one bundle by name; imports its `hooks.py` and nothing else of it. Raises BundleError."""
         return self._load(name).components
@@ -179,7 +126,8 @@ class Catalogue:
         for bundle in self.bundles:
             try:
                 records = self._load(bundle.name)
-                loaded = tuple(records.components.values()), tuple(records.formats.values())
+                each = (records.components, records.formats, records.commands)
+                loaded: list[tuple[Any, ...]] = [tuple(own.values()) for own in each]
                 states.append(BundleState(bundle, "ok", "", *loaded))
             except BundleError as error:
                 states.append(BundleState(bundle, "broken", str(error), ()))
@@ -192,6 +140,10 @@ class Catalogue:
     def formats(self) -> list[DataFormat]:
         """The formats of every bundle that loads."""
         return [record for state in self.states() for record in state.formats]
+
+    def commands(self) -> list[Command]:
+        """The commands of every bundle that loads."""
+        return [record for state in self.states() for record in state.commands]
 
     def suppliers(self, name: str) -> list[Component]:
         """The installed components whose record gives `name`."""
@@ -215,22 +167,23 @@ class Catalogue:
         told = (others[other] for other in _close_names(name, sorted(others)) if other != name)
         return [*close, *(f"{other.name}, but that is {with_article(other.kind)}" for other in told)]
 
-    def _unknown(self, name: str, what: Literal["component", "format"], kind: Kind | None = None) -> UnknownNameError:
+    def _unknown(self, name: str, what: What, kind: Kind | None = None) -> UnknownNameError:
         # pydantic, which the registry is read with, would double the time of a listing, which never comes here.
         from labelloom.registry import read_registry
 
         installed = sorted({bundle.name for bundle in self.bundles})
         installs = read_registry().installs(name, installed)
-        if what == "format":
-            close = _close_names(name, sorted({record.name for record in self.formats()}))
-            close += get_close_matches(name, FORMS, n=1)
+        if what != "component":
+            records: list[DataFormat] | list[Command] = self.formats() if what == "format" else self.commands()
+            close = _close_names(name, sorted({record.name for record in records}))
+            close += get_close_matches(name, FORMS, n=1) if what == "format" else []
         else:
             close = self.close_to(name, kind)
         return UnknownNameError(
             f"no installed {what} is called {name!r} (installed bundles: {', '.join(installed) or 'none'})",
             where="data.format" if what == "format" else name,
             suggestions=[*installs, *close][:3]
-            or ["labelloom list" if what == "component" else "labelloom list formats"],
+            or ["labelloom list" if what == "component" else f"labelloom list {what}s"],
         )
 
 
@@ -247,17 +200,18 @@ def _close_names(name: str, known: list[str]) -> list[str]:
 
 def _load(bundle: Bundle) -> _Records:
     where = f"bundle {bundle.name} ({bundle.origin})"
-    loaded = _Records({}, {})
+    loaded = _Records({}, {}, {})
     for record in _records(bundle, where):
         _check(record, bundle, where)
-        by_name: dict[str, Any] = loaded.formats if isinstance(record, DataFormat) else loaded.components
-        if record.name in by_name:
-            raise BundleError(f"names {record.name!r} twice", where=where)
-        by_name[record.name] = record
+        loaded.add(record, where)
     return loaded
 
 
-_HOOKS: dict[str, type] = {"labelloom_components": Component, "labelloom_formats": DataFormat}
+_HOOKS: dict[str, type] = {
+    "labelloom_components": Component,
+    "labelloom_formats": DataFormat,
+    "labelloom_commands": Command,
+}
 """The hooks that return records, and of which kind."""
 
 
@@ -303,7 +257,7 @@ def _inside(error: BundleError, where: str) -> LabelloomError:
     )
 
 
-def _check(record: Component | DataFormat, bundle: Bundle, where: str) -> None:
+def _check(record: Record, bundle: Bundle, where: str) -> None:
     if record.api != API:
         newer = "labelloom" if record.api > API else bundle.distribution
         raise BundleError(

@@ -40,8 +40,10 @@ LABEL_SIDE = frozenset({"labels", "label_table", "scores"})
 FIELDS = DOCUMENT_SIDE | LABEL_SIDE
 DRAWS = frozenset({"relation", "given", "candidates"})
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9-]*/[a-z0-9][a-z0-9-]*")
-_TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+NAME = re.compile(r"[a-z0-9][a-z0-9-]*/[a-z0-9][a-z0-9-]*")
+"""What a component, a format or a command of a bundle is called."""
+TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+"""Code by string."""
 
 
 def is_draw(name: str) -> bool:
@@ -146,11 +148,11 @@ class Component:
 
     def validate_names(self) -> None:
         """Check what every packaged component must have: a full name and a target. Raises BundleError."""
-        if not _NAME.fullmatch(self.name):
+        if not NAME.fullmatch(self.name):
             raise self._wrong(f"the name {self.name!r} is not bundle/component in lower case", '"mybundle/sharpen"')
-        if not _TARGET.fullmatch(self.target):
+        if not TARGET.fullmatch(self.target):
             raise self._wrong(f"target {self.target!r} is not module:Class", '"labelloom_mybundle.sharpen:Sharpen"')
-        if self.config and not _TARGET.fullmatch(self.config):
+        if self.config and not TARGET.fullmatch(self.config):
             raise self._wrong(f"config {self.config!r} is not module:Class", '"labelloom_mybundle.config:Sharpen"')
 
     def _wrong(self, message: str, example: str) -> BundleError:

@@ -108,13 +108,18 @@ class Held:
 
 @dataclass(frozen=True)
 class Signature:
-    """What a component with these options and held parts needs and gives; see `Component` for the words."""
+    """What a component with these options and held parts needs and gives; see `Component` for the words.
+
+    `iterative` says that predictions take several passes, and that its own part tells each what the one before was sure
+    of, with `Part.unmask`.
+    """
 
     needs: frozenset[str]
     gives: frozenset[str]
     labels: Literal["any", "all"] = "any"
     holds: Mapping[str, Held] = field(default_factory=dict)
     axes: Mapping[str, str] = field(default_factory=dict)
+    iterative: bool = False
 
 
 def outside_needs(parts: Mapping[str, Signature], holds: Mapping[str, Held]) -> frozenset[str]:

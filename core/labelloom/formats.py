@@ -5,13 +5,12 @@ A bundle's is a frozen record that names the function which reads it by string.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
-from labelloom.components import API
+from labelloom.components import API, NAME, TARGET
 from labelloom.errors import BundleError
 
 FORMS = {
@@ -25,9 +24,6 @@ FORMS = {
 
 FIELDS = ("text", "labels", "label_separator", "label_names", "label_descriptions", "id", "delimiter", "quotes")
 """The keys of `[data]` about fields and columns."""
-
-_NAME = re.compile(r"[a-z0-9][a-z0-9-]*/[a-z0-9][a-z0-9-]*")
-_TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
 @dataclass(frozen=True)
@@ -61,10 +57,10 @@ class DataFormat:
     def validate_names(self) -> None:
         """Check the name, the target, the patterns and the settings. Raises BundleError."""
         where = f"format {self.name or '?'}"
-        if not _NAME.fullmatch(self.name):
+        if not NAME.fullmatch(self.name):
             example = '"mybundle/minutes"'
             message = f"the name {self.name!r} is not bundle/format in lower case"
-        elif not _TARGET.fullmatch(self.target):
+        elif not TARGET.fullmatch(self.target):
             example = '"labelloom_mybundle.minutes:minutes"'
             message = f"target {self.target!r} is not module:function"
         elif isinstance(self.files, str):

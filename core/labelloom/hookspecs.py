@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import pluggy
 
+from labelloom.commands import Command
 from labelloom.components import Component
 from labelloom.formats import DataFormat
 
@@ -59,6 +60,26 @@ def labelloom_formats() -> list[DataFormat]:  # type: ignore[empty-body]
                     target="labelloom_mybundle.minutes:minutes",
                     files=("*.minutes",),
                     summary="Minutes of meetings, a file a meeting",
+                ),
+            ]
+    """
+
+
+@hookspec
+def labelloom_commands() -> list[Command]:  # type: ignore[empty-body]
+    """The records of commands that the bundle adds to the command line.
+
+    Every name must start with the bundle's own name, and is typed as it is: `labelloom mybundle/count RUN`. Example:
+
+        from labelloom import Command, hookimpl
+
+        @hookimpl
+        def labelloom_commands():
+            return [
+                Command(
+                    name="mybundle/count",
+                    target="labelloom_mybundle.count:count_words",
+                    summary="How often words occur in the documents of a label",
                 ),
             ]
     """

@@ -43,6 +43,7 @@ class KnownBundle(_Entry):
     summary: str = Field(min_length=1, description="One line for people.")
     components: list[str] = Field(description="Full names of the components that it brings.")
     formats: list[str] = Field(default_factory=list, description="Full names of the formats of data that it reads.")
+    commands: list[str] = Field(default_factory=list, description="Full names of the commands that it adds.")
     specs: list[str] = Field(default_factory=list, description="Full names of the specs that it ships.")
     api: int = Field(1, ge=1, description="The API number that it is written for.")
     paper: Paper | None = None
@@ -57,13 +58,13 @@ class Registry(_Entry):
     @model_validator(mode="after")
     def _names_start_with_their_bundle(self) -> Registry:
         for name, bundle in self.bundles.items():
-            for full in (*bundle.components, *bundle.formats, *bundle.specs):
+            for full in (*bundle.components, *bundle.formats, *bundle.commands, *bundle.specs):
                 if not full.startswith(f"{name}/"):
                     raise ValueError(f"{full!r} of the bundle {name!r} must start with {name + '/'!r}")
         return self
 
     def installs(self, name: str, installed: Collection[str]) -> Iterator[str]:
-        """The `pip install` commands that may bring the component or format `name`, the likeliest first.
+        """The `pip install` commands that may bring the component, format or command `name`, the likeliest first.
 
         Its bundle, if that is known; or else those that have one called the same. Bundles in `installed`
         need no command.
@@ -72,7 +73,8 @@ class Registry(_Entry):
         owner, slash, short = name.rpartition("/")
         likely = [owner] if owner in missing else get_close_matches(owner, missing, n=1, cutoff=0.8) if slash else []
         for key, bundle in missing.items():
-            if any(full.rpartition("/")[2] == short for full in (*bundle.components, *bundle.formats)):
+            brings = (*bundle.components, *bundle.formats, *bundle.commands)
+            if any(full.rpartition("/")[2] == short for full in brings):
                 likely.append(key)
         for key in dict.fromkeys(likely):
             yield f"pip install {missing[key].distribution}"

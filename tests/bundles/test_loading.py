@@ -143,7 +143,11 @@ def test_a_misspelt_hook_is_told_with_the_hooks_that_there_are(site):
     site.hooks("bad", f"@hookimpl\ndef labelloom_component():\n    return [{GOOD}]")
     with pytest.raises(BundleError) as caught:
         site.catalogue.load("bad")
-    assert caught.value.problems[0].suggestions == ("labelloom_components", "labelloom_formats")
+    assert caught.value.problems[0].suggestions == (
+        "labelloom_components",
+        "labelloom_formats",
+        "labelloom_commands",
+    )
 
 
 def test_two_distributions_that_claim_one_name(site):

@@ -101,6 +101,7 @@ def test_the_registry_says_what_the_installed_bundle_does(name):
     records = catalogue.load(name)
     assert known.components == list(records)
     assert known.formats == [record.name for record in catalogue.formats() if record.bundle == name]
+    assert known.commands == [record.name for record in catalogue.commands() if record.bundle == name]
     assert {record.api for record in records.values()} == {known.api}
     shipped = [spec for spec in catalogue.specs() if spec.startswith(f"{name}/")]
     assert not known.specs or sorted(known.specs) == sorted(shipped)

@@ -40,8 +40,8 @@ def bundle_modules() -> dict[str, Path]:
 @pytest.fixture(scope="session")
 def light_modules(core_modules: dict[str, Path], bundle_modules: dict[str, Path]) -> list[str]:
     """Those that `labelloom --help`, `list` and `check` may load."""
-    light = ["bundles", "cli", "components", "config", "errors", "formats", "hookspecs", "registry", "spec"]
-    light += ["compose.check", "compose.flow", "compose.plan"]
+    light = ["bundles", "cli", "commands", "components", "config", "errors", "finding", "formats", "hookspecs"]
+    light += ["registry", "spec", "compose.check", "compose.flow", "compose.iteration", "compose.plan"]
     names = ["labelloom", *(f"labelloom.{name}" for name in light)]
     names += [name for name in core_modules if name.startswith("labelloom.spec.")]
     return names + [name for name in bundle_modules if name.endswith((".hooks", ".config"))]

@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 from labelloom import __version__
 from labelloom.cli import failing
 from labelloom.cli.baseline import train_baselines
+from labelloom.cli.bundle_command import SETTINGS, bundle_command
 from labelloom.cli.check import check_spec
 from labelloom.cli.data import show_data
 from labelloom.cli.evaluate import evaluate_run
@@ -23,13 +24,23 @@ from labelloom.cli.train import train_spec
 
 
 class Commands(TyperGroup):
-    """The group of all commands: `--debug` is understood before and after the command's name."""
+    """The group of all commands: `--debug` is understood before and after the command's name.
+
+    A name with a slash is that of a bundle's command. Bundles are asked only then, so that help starts in a blink.
+    """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """The global options of `args`; the rest goes to the command."""
         if "--debug" in args:
             args = ["--debug", *(arg for arg in args if arg != "--debug")]
         return super().parse_args(ctx, args)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command called `cmd_name`, or None."""
+        if "/" not in cmd_name:
+            return super().get_command(ctx, cmd_name)
+        with failing.telling():
+            return bundle_command(cmd_name)
 
 
 # rich's help pages take longer to import than the rest of `labelloom --help` together.
@@ -38,7 +49,7 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=SETTINGS,
 )
 
 
@@ -48,18 +59,25 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
+def _show_tracebacks(wanted: bool) -> None:
+    failing.debug = wanted
+
+
 @app.callback()
 def common(
     version: Annotated[
         bool, typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True)
     ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error.", callback=_show_tracebacks)
+    ] = False,
 ) -> None:
     """Multi-label text classifiers woven from published parts.
 
     Start with `labelloom list`, then `labelloom init NAME`, `labelloom check SPEC`, `labelloom train SPEC`.
+
+    Bundles bring commands of their own; `labelloom list commands` shows them.
     """
-    failing.debug = debug
 
 
 _COMMANDS: dict[str, Callable[..., None]] = {

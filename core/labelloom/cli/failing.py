@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any
 
@@ -25,32 +26,39 @@ def told(command: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(command)
     def run(*args: Any, **options: Any) -> None:
-        try:
+        with telling():
             command(*args, **options)
             sys.stdout.flush()
-        except (typer.Exit, typer.Abort, typer.BadParameter):
-            raise
-        except KeyboardInterrupt:
-            raise typer.Exit(130) from None
-        except BrokenPipeError:
-            # Or the interpreter would fail again when it flushes at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise typer.Exit(0) from None
-        except LabelloomError as error:
-            if debug:
-                raise
-            # What is wrong with a spec is the same in every process: the first one tells it.
-            if not (isinstance(error, SpecError) and process_number()):
-                print_problems(error.problems)
-            raise typer.Exit(1) from None
-        except Exception as error:
-            if debug:
-                raise
-            text = f"unexpected {type(error).__name__}: {error}".rstrip(": ")
-            print_problems([Problem("", text, ("the same command with --debug shows where it comes from",))])
-            raise typer.Exit(1) from None
 
     return run
+
+
+@contextmanager
+def telling() -> Iterator[None]:
+    """What happens within fails as commands do; see `told`."""
+    try:
+        yield
+    except (typer.Exit, typer.Abort, typer.BadParameter):
+        raise
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+    except BrokenPipeError:
+        # Or the interpreter would fail again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(0) from None
+    except LabelloomError as error:
+        if debug:
+            raise
+        # What is wrong with a spec is the same in every process: the first one tells it.
+        if not (isinstance(error, SpecError) and process_number()):
+            print_problems(error.problems)
+        raise typer.Exit(1) from None
+    except Exception as error:
+        if debug:
+            raise
+        text = f"unexpected {type(error).__name__}: {error}".rstrip(": ")
+        print_problems([Problem("", text, ("the same command with --debug shows where it comes from",))])
+        raise typer.Exit(1) from None
 
 
 def print_problems(problems: Any) -> None:

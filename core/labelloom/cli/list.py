@@ -12,13 +12,14 @@ import typer
 from labelloom.bundles import BundleState, Catalogue
 from labelloom.cli.options import Json
 from labelloom.cli.output import console, flow, in_order, print_json, table
+from labelloom.commands import Command
 from labelloom.components import KINDS, Component
 from labelloom.formats import FORMS
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-_CHOICES = (*KINDS, "formats", "specs", "bundles")
+_CHOICES = (*KINDS, "formats", "commands", "specs", "bundles")
 
 
 def list_installed(
@@ -27,14 +28,15 @@ def list_installed(
 ) -> None:
     """Show what is installed.
 
-    Components, formats of data, the specs that bundles ship, and the bundles with their state. A broken bundle is shown
-    with its error and hides nothing else.
+    Components, formats of data, the commands and specs that bundles bring, and the bundles with their state. A broken
+    bundle is shown with its error and hides nothing else.
     """
     chosen = _CHOICES if kind is None else (_choice(kind),)
     catalogue = Catalogue()
     states = catalogue.states()
     components = [component for state in states for component in state.components if component.kind in chosen]
     formats = _formats(states) if "formats" in chosen else []
+    commands = [record for state in states for record in state.commands] if "commands" in chosen else []
     specs = catalogue.specs() if "specs" in chosen else {}
     shown = states if "bundles" in chosen else []
     if as_json:
@@ -42,6 +44,7 @@ def list_installed(
             {
                 "components": [_component(component) for component in components],
                 "formats": formats,
+                "commands": [{"name": record.name, "summary": record.summary} for record in commands],
                 "specs": [{"name": name, "path": str(path)} for name, path in specs.items()],
                 "bundles": [_bundle(state) for state in shown],
             }
@@ -50,11 +53,12 @@ def list_installed(
     out = console()
     _print_components(out, components)
     _print_formats(out, formats)
+    _print_commands(out, commands)
     _print_specs(out, specs)
     _print_bundles(out, shown)
     if not states and kind is None:
         out.print("no bundle is installed: pip install labelloom-standard")
-    elif not components and not formats and not specs and not shown:
+    elif not any((components, formats, commands, specs, shown)):
         out.print("nothing of that kind is installed")
 
 
@@ -123,6 +127,15 @@ def _print_formats(out: Console, formats: Sequence[Mapping[str, object]]) -> Non
         rows = table("formats", "files", "")
         for each in formats:
             rows.add_row(str(each["name"]), ", ".join(cast(list[str], each["files"])), str(each["summary"]))
+        out.print(rows)
+        out.print()
+
+
+def _print_commands(out: Console, commands: Sequence[Command]) -> None:
+    if commands:
+        rows = table("commands", "")
+        for record in commands:
+            rows.add_row(record.name, record.summary)
         out.print(rows)
         out.print()
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from labelloom.bundles import Catalogue
 from labelloom.components import Component, Need, is_draw, side
 from labelloom.compose.flow import Flow, ModelFlow, live_paths, model_flow
+from labelloom.compose.iteration import iteration_problems
 from labelloom.compose.plan import BranchPlan, Node, Plan, StagePlan, TaskPlan
 from labelloom.compose.resolve import Resolver, make_plan
 from labelloom.compose.scale import scale_in, scale_of_scores
@@ -57,7 +58,7 @@ class Checker:
             problems += found
         problems += unmet
         scale, found = scale_of_scores(self.plan)
-        problems += found
+        problems += found or iteration_problems(self.plan.model, frozenset(inference), scale)
         stages = [replace(stage, scale=scale_in(self.plan, place, scale)) for place, stage in enumerate(stages)]
         plan = replace(self.plan, stages=tuple(stages), inference=frozenset(inference), scale=scale)
         return plan, _distinct(problems or list(self._unused(plan)))

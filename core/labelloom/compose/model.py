@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from labelloom.components import Need, Scale, is_draw, side
+from labelloom.compose.iteration import iterative_nodes
 from labelloom.compose.plan import ModelPlan, Node
 from labelloom.interfaces import Batch, Encoder, Part, States, Task
 
@@ -43,6 +44,7 @@ class Model(nn.Module):
                 }
             )
         self._parts = dict(parts)
+        self._unmasking = next((node.path for node in iterative_nodes(plan, inference)), None)
         self._axes = {
             name: axes for node in plan.nodes for name, axes in {**node.component.axes, **node.signature.axes}.items()
         }
@@ -58,11 +60,35 @@ class Model(nn.Module):
     def forward(self, batch: Batch) -> Tensor:
         """(B, C): the final scores of `batch.label_ids`: probabilities, or only ranks where nothing trains more.
 
-        Where they are a distribution, C must be every label: 1 is shared among all of them.
+        Where they are a distribution, C must be every label: 1 is shared among all of them. Where a part unmasks labels
+        it takes several passes, each with every label.
         """
+        if self._unmasking is not None:
+            return batch.pick(self._in_passes(batch.with_every_label(), self._parts[self._unmasking]))
+        return self._scores(batch)
+
+    def _scores(self, batch: Batch) -> Tensor:
+        """(B, C): of one pass."""
         states = self.states(batch, self.inference)
         scores = {branch.name: cast(Tensor, states[branch.name].scores) for branch in self.plan.branches}
         return self._mix(scores, log_sums(scores, {}) if self.scale == "distribution" else {})
+
+    def _in_passes(self, batch: Batch, part: Part) -> Tensor:
+        """(B, L): of each label the score of the last pass that masked it, as `part` unmasks them (`Part.unmask`)."""
+        given = batch.given
+        if given is None:
+            given = torch.full((len(batch), batch.label_count), -1, dtype=torch.int8, device=batch.rows.device)
+        kept = scores = self._scores(replace(batch, given=given))
+        while True:
+            told = part.unmask(scores, given)
+            new = (given < 0) & (told >= 0)
+            given = torch.where(new, told, given).to(torch.int8)
+            masked = given < 0
+            # A document that is done before others passes again as it is, and comes out the same.
+            if not (new.any() and masked.any()):
+                return kept
+            scores = self._scores(replace(batch, given=given))
+            kept = torch.where(masked, scores, kept)
 
     @torch.no_grad()
     def rank(self, batch: Batch, k: int, chunk: int = 4096) -> tuple[Tensor, Tensor]:
@@ -71,12 +97,13 @@ class Model(nn.Module):
         Equal scores stand in the order of their ids, so the answer is the same for every `chunk`. The document side,
         and everything up to the last part that works only on every label, runs once; the rest runs per chunk of
         labels with a running top-k, so memory follows B * chunk. Where scores are a distribution, what they are
-        divided by runs along; where several distributions are averaged, it takes a pass of its own.
+        divided by runs along; where several distributions are averaged, it takes a pass of its own. Predictions in
+        several passes decide on all labels in each of them, and so does this, whatever `chunk` is.
         """
         count = batch.label_count
         every = torch.arange(count, device=batch.rows.device)
         batch = batch.with_every_label()
-        if count <= chunk and self.scale != "distribution":
+        if self._unmasking is not None or (count <= chunk and self.scale != "distribution"):
             return best(self(batch).float(), every.expand(len(batch), -1), k)
         once, rest = self._split()
         trunk = self._run(self.plan.trunk, once, States(), batch)

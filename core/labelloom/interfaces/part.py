@@ -12,6 +12,8 @@ from torch import nn
 from labelloom.data.labels import LabelSpace
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from labelloom.data.corpus import Corpus
     from labelloom.interfaces.states import States
 
@@ -93,6 +95,16 @@ class Part(nn.Module):
         parts have layers of their own. A part without layers has no such list.
         """
         return ()
+
+    def unmask(self, probabilities: Tensor, given: Tensor) -> Tensor:
+        """What the input of a prediction's next pass tells of every label, (B, L) int8 as `Batch.given` says it.
+
+        Asked of a part whose signature is `iterative`, held or not, with the model's probabilities (B, L) in this pass
+        and what its input told, `given` (B, L). Only what this tells of masked labels is heeded: what is told stays.
+        There is another pass while something new is told and some label is masked after it, and each label keeps its
+        probability of the last pass that masked it. What is told of a document must follow from its own row alone.
+        """
+        raise NotImplementedError
 
     def widths_with(self, roles: frozenset[str]) -> Widths:
         """The same when the rows of a stage have `roles`; only a part that treats roles differently overrides it."""

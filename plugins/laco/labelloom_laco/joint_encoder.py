@@ -10,12 +10,13 @@ from labelloom.interfaces import Batch, Context, States
 from labelloom.interfaces.part import Encode
 from labelloom_laco.config import JointEncoderConfig
 from labelloom_standard.added_tokens import ExtendedEmbedding, extend_vocabulary
-from labelloom_standard.label_slots import LabelStates, append, reader_beside
-from labelloom_standard.language_model_encoder import LanguageModelEncoder, check_pooling, pooled
+from labelloom_standard.label_slots import Joined, LabelStates, append, reader_beside
+from labelloom_standard.language_model_encoder import check_pooling, pooled
 from labelloom_standard.pieces import PieceReader
+from labelloom_standard.slot_encoder import SlotEncoder
 
 
-class JointEncoder(LanguageModelEncoder):
+class JointEncoder(SlotEncoder):
     """Reads `[CLS] x_1 .. x_m [SEP] y_1 .. y_n [SEP]`: words see labels, and labels each other.
 
     Gives `tokens` (B, T, H), the states of x; `labels` (B, C, H), those of y; `document` (B, H). Labels are never cut,
@@ -46,7 +47,7 @@ class JointEncoder(LanguageModelEncoder):
         self.reader = reader_beside(self.files, alone, len(pieces), told)
         check_pooling(config.pooling, self.reader)
         self.padding = alone.tokenizer.pad_token_id or 0
-        self.knows_segments = getattr(self.model.config, "type_vocab_size", 0) > 1
+        self.segmented = getattr(self.model.config, "type_vocab_size", 0) > 1
         self.register_buffer("pieces", torch.tensor(pieces), persistent=False)
         self.register_buffer("segments", torch.tensor(segments), persistent=False)
         self.label_states = LabelStates(owners)
@@ -69,19 +70,18 @@ class JointEncoder(LanguageModelEncoder):
         inputs = batch.inputs
         ids, present, mask = inputs["input_ids"], inputs["attention_mask"].bool(), inputs["token_mask"]
         if self.config.text_alone:
-            tokens = self._read(ids, present, torch.zeros_like(ids))
+            tokens = self.run(ids, present, torch.zeros_like(ids)).last_hidden_state
             return states.add(tokens=tokens, token_mask=mask, document=pooled(self.config.pooling, tokens, mask))
-        joined = append(ids, present, self.pieces, self.segments, self.padding)
-        found = self._read(joined.ids, joined.present, joined.segments)
+        joined = self.join(ids, batch)
+        found: Tensor = self.run(joined.ids, joined.present, joined.segments).last_hidden_state
         tokens = found[:, : ids.shape[1]]  # (B, T, H)
         labels = self.label_states(joined.states_of(found))  # (B, n, H)
         document = pooled(self.config.pooling, tokens, mask)
         return states.add(tokens=tokens, token_mask=mask, document=document, labels=batch.pick(labels))
 
-    def _read(self, ids: Tensor, present: Tensor, segments: Tensor) -> Tensor:
-        kinds = {"token_type_ids": segments} if self.knows_segments else {}
-        states: Tensor = self.model(input_ids=ids, attention_mask=present.long(), **kinds).last_hidden_state
-        return states
+    def join(self, ids: Tensor, batch: Batch) -> Joined:
+        """The labels' pieces right behind each document."""
+        return append(ids, batch.inputs["attention_mask"].bool(), self.pieces, self.segments, self.padding)
 
 
 def _pieces(reader: PieceReader, name: str, code: str) -> list[int]:

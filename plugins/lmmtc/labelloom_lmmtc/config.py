@@ -47,6 +47,12 @@ class LabelMaskConfig(LanguageModelOptions):
         "masked, 1 is another piece, 1 stays.",
     )
     text_alone: bool = Field(False, description="Read the document without the labels; a stage may say so.")
+    iterative: int | None = Field(
+        None,
+        gt=0,
+        description="Predict in several passes: each shows the next one so many more labels, the surest, as predicted; "
+        "default one pass with every label masked.",
+    )
 
     @model_validator(mode="after")
     def _mask_tokens_of_their_own(self) -> LabelMaskConfig:
@@ -59,7 +65,8 @@ class LabelMaskConfig(LanguageModelOptions):
         words = frozenset({"lmmtc.words"} if self.mask_words else ())
         labels = frozenset() if self.text_alone else record.gives - {"tokens", "document", "lmmtc.words"}
         needs = frozenset() if self.text_alone else record.needs
-        return Signature(needs, frozenset({"tokens", "document"}) | labels | words, axes=record.axes)
+        gives = frozenset({"tokens", "document"}) | labels | words
+        return Signature(needs, gives, axes=record.axes, iterative=self.iterative is not None)
 
 
 class RevealConfig(Config):

@@ -18,11 +18,12 @@ from labelloom_lmmtc.hidden_words import WordHider
 from labelloom_lmmtc.template import MASK, SLOT, Template, different_tokens, same_tokens
 from labelloom_standard.added_tokens import extend_segments, extend_vocabulary
 from labelloom_standard.label_slots import Joined, LabelStates, insert, reader_beside
-from labelloom_standard.language_model_encoder import LanguageModelEncoder, check_pooling, pooled
+from labelloom_standard.language_model_encoder import check_pooling, pooled
 from labelloom_standard.pieces import PieceReader
+from labelloom_standard.slot_encoder import SlotEncoder
 
 
-class LabelMaskEncoder(LanguageModelEncoder):
+class LabelMaskEncoder(SlotEncoder):
     """Reads `[CLS] [LS-1] [MASK-1] [LE-1] .. [LS-L] [YES-L] [LE-L] [SEP] x_1 .. x_m [SEP]`.
 
     Shows what `batch.given` tells of a label and masks the rest, all of them where it is None. Slots are never cut, the
@@ -59,6 +60,7 @@ class LabelMaskEncoder(LanguageModelEncoder):
         if config.segments == "label":
             first = extend_segments(self.model, count).first
             segments[: SLOT * count] = (first + torch.arange(count)).repeat_interleave(SLOT)
+        self.segmented = config.segments == "label"
         self.register_buffer("segments", segments, persistent=False)
         self.label_states = LabelStates(self.template.owners)
         self.hider = WordHider(tokenizer)
@@ -93,19 +95,27 @@ class LabelMaskEncoder(LanguageModelEncoder):
         answers = batch.pick(self.head.of(slots, self.template.shown[:, :MASK]))  # (B, C, 2)
         return states.add({"lmmtc.slots": answers, "lmmtc.totals": partial(self._totals, labels)}, labels=labels)
 
+    def unmask(self, probabilities: Tensor, given: Tensor) -> Tensor:
+        """`given` with the `iterative` masked labels that are farthest from 0.5, each told as what it is nearer to.
+
+        Of labels as far as each other the first ones.
+        """
+        masked = given < 0
+        sure = (probabilities - 0.5).abs().masked_fill(~masked, -1)  # (B, L)
+        place = sure.argsort(dim=1, descending=True, stable=True).argsort(dim=1)  # of each label in that order
+        return torch.where(masked & (place < self.config.iterative), (probabilities > 0.5).to(given.dtype), given)
+
     def _read(self, ids: Tensor, batch: Batch) -> tuple[Tensor, Joined | None]:
         """The states of what the model reads, and where labels and document stand in it, unless the text is alone."""
-        present = batch.inputs["attention_mask"].bool()
         if self.config.text_alone:
-            return self._states(ids, present), None
-        template = self.template(batch.given)
-        joined = insert(ids, present, template, self.segments, self.padding, self.start)
-        kinds = {"token_type_ids": joined.segments} if self.config.segments == "label" else {}
-        return self._states(joined.ids, joined.present, **kinds), joined
+            return self.run(ids, batch.inputs["attention_mask"], torch.zeros_like(ids)).last_hidden_state, None
+        joined = self.join(ids, batch)
+        return self.run(joined.ids, joined.present, joined.segments).last_hidden_state, joined
 
-    def _states(self, ids: Tensor, present: Tensor, **kinds: Tensor) -> Tensor:
-        states: Tensor = self.model(input_ids=ids, attention_mask=present.long(), **kinds).last_hidden_state
-        return states
+    def join(self, ids: Tensor, batch: Batch) -> Joined:
+        """The labels' slots before each document, or behind its first special token."""
+        present = batch.inputs["attention_mask"].bool()
+        return insert(ids, present, self.template(batch.given), self.segments, self.padding, self.start)
 
     def _totals(self, labels: Tensor, mask: Tensor) -> Tensor:
         return self.head(labels[mask]).logsumexp(-1)

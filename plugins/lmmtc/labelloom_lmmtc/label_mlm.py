@@ -31,12 +31,13 @@ class LabelMLM(Task):
         if self.config.targets != "labels" and states.get("lmmtc.words") is not None:
             losses.append(states.first("lmmtc.words")())
         each = torch.cat(losses)
-        return Loss(each.sum(), each.new_tensor(float(len(each))))
+        return Loss(each.sum(), each.new_full((), len(each)))
 
     def _labels(self, states: States, batch: Batch, targets: Targets) -> Tensor:
         """(M,): of the slots that count."""
         counts = batch.countable
-        truth = targets.dense(batch.label_ids).expand_as(counts)[counts].long()
+        places = counts.nonzero(as_tuple=True)  # looked for once, since a GPU has to be waited for
+        truth = targets.dense(batch.label_ids).expand_as(counts)[places].long()
         totals: Tensor = states.first("lmmtc.totals")(counts)
-        answers = states.first("lmmtc.slots")[counts].to(totals.dtype)  # (M, 2)
+        answers = states.first("lmmtc.slots")[places].to(totals.dtype)  # (M, 2)
         return totals - answers.gather(1, truth[:, None])[:, 0]

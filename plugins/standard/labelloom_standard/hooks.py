@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labelloom import Component, DataFormat, hookimpl
+from labelloom import Command, Component, DataFormat, hookimpl
 
 
 @hookimpl
@@ -177,5 +177,17 @@ def labelloom_formats() -> list[DataFormat]:
             target="labelloom_standard.formats.reuters:reuters_all",
             files=("reut2-*.sgm | reut2-*.sgm.gz",),
             summary="The same with every topic and every document; only where the spec names it",
+        ),
+    ]
+
+
+@hookimpl
+def labelloom_commands() -> list[Command]:
+    """What a trained model makes of labels in its input."""
+    return [
+        Command(
+            name="standard/attention",
+            target="labelloom_standard.slot_analysis.command:show_attention",
+            summary="What labels in a model's input pay each other of its attention (Song et al. 2021 section 5.6.1)",
         ),
     ]

@@ -36,6 +36,10 @@ class Joined:
         """(B, T, H): the states (B, T + S, H) of the document."""
         return _at(states, self.own)
 
+    def between(self, attention: Tensor) -> Tensor:
+        """(B, S, S): what pieces pay to pieces of the attention (B, T + S, T + S) of every position to every other."""
+        return _at(_at(attention, self.places).mT, self.places).mT
+
 
 def insert(ids: Tensor, present: Tensor, pieces: Tensor, segments: Tensor, padding: int, start: int | Tensor) -> Joined:
     """`pieces` (S,), or (B, S) where documents differ, before position `start` of each document of `ids` (B, T).
@@ -86,6 +90,15 @@ class LabelStates(nn.Module):
             return pieces
         sums = pieces.new_zeros(len(pieces), len(self.sizes), pieces.shape[-1]).index_add(1, self.owners, pieces)
         return sums / self.sizes[:, None].to(sums.dtype)
+
+    def between(self, pieces: Tensor) -> Tensor:
+        """(B, L, L): what labels pay to labels of the attention (B, S, S) of every piece to every other.
+
+        A label pays as its pieces do on average, and gets what all of them get.
+        """
+        pieces = pieces[:, self.places][:, :, self.places]
+        own = nn.functional.one_hot(self.owners, len(self.sizes)).to(pieces.dtype)  # (P, L)
+        return (own / self.sizes.to(pieces.dtype)).mT @ pieces @ own
 
 
 def reader_beside(files: Files, alone: PieceReader, extra: int, arithmetic: str) -> PieceReader:
