@@ -21,6 +21,7 @@ from pydantic import BaseModel
 
 from labelloom.bundles import Catalogue, load_target
 from labelloom.cli.app import app
+from labelloom.cli.bundle_command import bundle_command
 from labelloom.cli.output import in_order
 from labelloom.cli.show import SCALES, default_text
 from labelloom.components import KINDS, Component
@@ -55,17 +56,27 @@ def page(name: str) -> str:
 
 def commands() -> str:
     """Every command: what it does, its arguments and options."""
-    return "\n".join(_command(name, command) for name, command in _command_group().commands.items())
+    return "\n".join(
+        _command(name, command, next(each.callback for each in app.registered_commands if each.name == name))
+        for name, command in _command_group().commands.items()
+    )
+
+
+def bundle_commands() -> str:
+    """The same of the commands of every bundle in the repository."""
+    records = [record for record in Catalogue().commands() if record.bundle in bundle_names()]
+    return "\n".join(
+        _command(record.name, bundle_command(record.name), load_target(record.target, record.name))
+        for record in records
+    )
 
 
 def _command_group() -> Any:
     return typer.main.get_command(app)
 
 
-def _command(name: str, command: Any) -> str:
-    callback = next(each.callback for each in app.registered_commands if each.name == name)
-    assert callback is not None
-    callback = inspect.unwrap(callback)
+def _command(name: str, command: Any, function: Any) -> str:
+    callback = inspect.unwrap(function)
     types = {
         key: get_args(hint)[0] for key, hint in get_type_hints(callback, include_extras=True).items() if get_args(hint)
     }
@@ -253,6 +264,7 @@ def _escaped(text: str) -> str:
 
 GENERATED: dict[str, Callable[[], str]] = {
     "commands": commands,
+    "bundle-commands": bundle_commands,
     "spec": _keys(Spec),
     "data": _keys(DataSettings),
     "files": _keys(FileSettings),

@@ -5,7 +5,7 @@ Light on purpose: `labelloom check` reads every option of a spec through these c
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
@@ -26,33 +26,40 @@ class Config(BaseModel):
     record's own needs and gives hold. Values that cannot work for a label set are the part's own to refuse, in its
     constructor: ValueError with the arithmetic.
 
-    TOML has no null. An option that may be None and is something else by default takes the word "none" for it.
+    TOML has no null. An option that may be None takes the word "none" for it, also where None is the default: over a
+    spec that it extends, another one can then take a value away. An option that has this word among its own keeps it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    @model_validator(mode="before")
+    @model_validator(mode="wrap")  # outside the "before" validators of configs, which see None and not the word
     @classmethod
-    def _none_is_a_word(cls, values: Any) -> Any:
-        if not isinstance(values, dict):
-            return values
-        words = none_words(cls)
-        return {name: None if value == NONE and name in words else value for name, value in values.items()}
+    def _none_is_a_word(cls, values: Any, validate: Callable[[Any], Any]) -> Any:
+        if isinstance(values, dict):
+            words = none_words(cls)
+            values = {name: None if value == NONE and name in words else value for name, value in values.items()}
+        return validate(values)
 
 
 NONE = "none"
-"""How a spec writes that an option is None, where that is not the default."""
+"""How a spec writes that an option is None."""
 
 
 def none_words(config: type[BaseModel]) -> frozenset[str]:
-    """The options for which a spec may write "none": those that may be None and are something else by default."""
+    """The options for which a spec may write "none": those that may be None and have no such word of their own."""
     if not issubclass(config, Config):
         return frozenset()
     return frozenset(
         name
         for name, info in config.model_fields.items()
-        if info.default is not None and type(None) in get_args(info.annotation) and NONE not in _words(info.annotation)
+        if type(None) in get_args(info.annotation) and NONE not in _words(info.annotation)
     )
+
+
+def taken_away(*names: str) -> str:
+    """What a refusal says of options that mean nothing beside others: 'remove hidden, or say hidden = "none" ...'."""
+    words = " and ".join(f'{name} = "{NONE}"' for name in names)
+    return f"remove {' and '.join(names)}, or say {words} where the spec extends another"
 
 
 def _words(annotation: Any) -> set[Any]:
@@ -63,10 +70,16 @@ def _words(annotation: Any) -> set[Any]:
 
 
 def written_out(config: BaseModel) -> dict[str, Any]:
-    """Every option of a component, defaults too, as values that JSON and TOML can hold."""
-    words = none_words(type(config))
+    """Every option of a component, defaults too, as values that JSON can hold, and TOML but for None.
+
+    Where None is the default it stays, and TOML leaves the option out; elsewhere it is written as its word.
+    """
+    words, fields = none_words(type(config)), type(config).model_fields
     dumped = config.model_dump(mode="json")
-    return {name: NONE if value is None and name in words else value for name, value in dumped.items()}
+    return {
+        name: NONE if value is None and name in words and fields[name].default is not None else value
+        for name, value in dumped.items()
+    }
 
 
 class PartSpec(BaseModel):

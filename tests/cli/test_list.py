@@ -117,7 +117,7 @@ def test_an_unknown_kind_is_a_usage_error(labelloom_: Callable[..., Result]) -> 
     result = labelloom_("list", "decoder")
     assert result.exit_code == 2
     assert (
-        "'decoder' is not one of encoder, label_module, predictor, task, sampler, formats, specs, bundles."
+        "'decoder' is not one of encoder, label_module, predictor, task, sampler, formats, commands, specs, bundles."
         in result.stderr
     )
 

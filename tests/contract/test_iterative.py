@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+import labelloom
 from labelloom.bundles import load_target
 from labelloom.compose.batches import make_batch, plain_draw
 from labelloom.compose.check import check
@@ -142,9 +143,21 @@ def test_two_parts_that_tell(refuse: Refuse) -> None:
     )
 
 
-def test_one_of_two_twins_tells_both(write_spec: WriteSpec) -> None:
-    plan = check(*read_spec(write_spec(spec("twins", model(paired(ITERATIVE, LABEL_MASK), MLP), main(BCE)))))
-    assert [node.path for node in iterative_nodes(plan.model, plan.inference)] == ["model.encoder.target"]
+def test_one_of_two_twins_tells_both(workplace: Path, write_spec: WriteSpec) -> None:
+    whole = spec("told-twins", model(paired(ITERATIVE, LABEL_MASK), MLP), main(BCE))
+    classifier = labelloom.load(labelloom.train(write_spec(whole), output=workplace / "runs").path, device="cpu")
+    network = classifier.model
+    assert [node.path for node in iterative_nodes(network.plan.model, network.plan.inference)] == [
+        "model.encoder.target"
+    ]
+    seen: dict[str, list[int]] = {"target": [], "candidate": []}
+    for role, told in seen.items():
+        network.assembly.parts[f"model.encoder.{role}"].register_forward_pre_hook(
+            lambda _, arguments, told=told: told.append(int((arguments[1].given >= 0).sum()))
+        )
+    classifier.predict(["one text"])
+    passes = -(-len(classifier.labels) // 2)
+    assert seen["target"] == seen["candidate"] == [2 * place for place in range(passes)]
 
 
 def test_scores_that_only_rank_do_not_say_how_sure(refuse: Refuse) -> None:

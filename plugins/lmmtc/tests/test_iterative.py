@@ -168,6 +168,18 @@ def test_the_best_and_a_few_labels_are_of_the_same_passes(compose: Callable[...,
 
 
 @torch.no_grad()
+def test_tasks_see_one_pass(compose: Callable[..., Made], passes: list[Any]) -> None:
+    made, plain = compose(1), compose(None)
+    (stage,) = made.plan.stages
+    batch = made.batch(TEXTS)
+    scores = made.model.states(batch, stage.live)["main"].scores
+    assert passes == []
+    assert scores is not None
+    torch.testing.assert_close(scores.float().sigmoid(), plain.model(batch))
+    assert not torch.allclose(scores.float().sigmoid(), made.model(batch))
+
+
+@torch.no_grad()
 def test_what_a_batch_tells_already_stays(compose: Callable[..., Made], passes: list[Any]) -> None:
     made = compose(3)
     given = torch.full((len(TEXTS), LABELS), -1, dtype=torch.int8)

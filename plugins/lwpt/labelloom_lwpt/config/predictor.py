@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from labelloom.components import Component
-from labelloom.config import Config, Signature
+from labelloom.config import Config, Signature, taken_away
 
 
 class LabelWiseMLPConfig(Config):
@@ -27,7 +27,7 @@ class LabelWiseMLPConfig(Config):
     @model_validator(mode="after")
     def _a_width_that_is_used(self) -> LabelWiseMLPConfig:
         if self.form != "mlp" and self.hidden is not None:
-            raise ValueError(f'form = "{self.form}" has one layer and no width between two: remove hidden')
+            raise ValueError(f'form = "{self.form}" has one layer and no width between two: {taken_away("hidden")}')
         return self
 
     def signature(self, record: Component, parts: Mapping[str, Signature]) -> Signature:

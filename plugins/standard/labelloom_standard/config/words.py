@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import Field, field_validator, model_validator
 
-from labelloom.config import Config, SpecPath
+from labelloom.config import Config, SpecPath, taken_away
 from labelloom.data.splitters import SplitterName
 
 TRAINED = ("skip-gram", "cbow")
@@ -70,5 +70,8 @@ class WordOptions(Config):
             raise ValueError("train_vectors = false leaves vectors as they start, and without vectors that is random")
         told = [name for name in ("vector_epochs", "vector_window") if getattr(self, name) is not None]
         if told and self.vectors not in TRAINED:
-            raise ValueError(f'{" and ".join(told)} would be ignored: only vectors = "skip-gram" or "cbow" are trained')
+            raise ValueError(
+                f'{" and ".join(told)} would be ignored: only vectors = "skip-gram" or "cbow" are trained: '
+                f'{taken_away(*told)}'
+            )
         return self

@@ -94,7 +94,7 @@ def _panel(
             yield f"<rect {box}><title>{escape(told)}</title></rect>"
             if known and cell >= _WRITTEN:
                 ink = _PAPER if largest and abs(value) > 0.6 * largest else _INK
-                at = f'x="{x + cell / 2:.1f}" y="{y + cell / 2 + 3:.1f}" font-size="{cell / 3.4:.1f}"'
+                at = f'x="{x + cell / 2:.1f}" y="{y + cell / 2 + 3:.1f}" font-size="{cell / 4.6:.1f}"'
                 yield f'<text {at} text-anchor="middle" fill="{ink}">{_number(value)}</text>'
     yield from _scale(largest, float(values.min(initial=0.0)) < 0, left, top + side + 16, min(side, 240.0))
 
@@ -120,6 +120,4 @@ def _colour(share: float) -> str:
 
 
 def _number(value: float) -> str:
-    if value == 0:
-        return "0"
-    return f"{value:.2f}" if abs(value) >= 0.095 else f"{value:.3f}" if abs(value) >= 0.00095 else f"{value:.0e}"
+    return f"{value + 0.0:.2g}"  # -0.0 is 0, too
