@@ -90,6 +90,8 @@ class Component:
         trains: for tasks that train `scores`: what these become, "probabilities" (of the sigmoid), a "distribution"
             (of the softmax over every label, so `labels` must be "all") or only "ranks".
         logs: for tasks: what they count beside their loss, `Loss.logs`, such as an "accuracy". More is better.
+        only_carried: for samplers that draw candidates: of an anchor only labels that it carries, so that a task that
+            trains scores, which must see wrong labels too, is refused beside it.
         axes: for each of the bundle's own fields, its axes: "BD" document side, "BCK" label side, "BTH" tokens.
         stage_options: options that a stage may override.
         summary: one line for people, with paper and equation.
@@ -108,6 +110,7 @@ class Component:
     labels: Literal["any", "all"] = "any"
     trains: Literal["", "probabilities", "distribution", "ranks"] = ""
     logs: frozenset[str] = frozenset()
+    only_carried: bool = False
     axes: Mapping[str, str] = field(default_factory=dict)
     stage_options: frozenset[str] = frozenset()
     summary: str = ""
@@ -126,6 +129,10 @@ class Component:
             raise self._wrong(f"trains={self.trains!r} on a {self.kind}: only tasks train", 'trains=""')
         if self.logs and self.kind != "task":
             raise self._wrong(f"logs={sorted(self.logs)} on a {self.kind}: only tasks log", "logs=set()")
+        if self.only_carried and (self.kind != "sampler" or "candidates" not in self.gives):
+            raise self._wrong(
+                "only_carried=True, but only samplers that draw candidates choose labels", "only_carried=False"
+            )
         if self.trains == "distribution" and self.labels != "all":
             raise self._wrong('trains="distribution" shares 1 among every label', 'labels="all"')
         for name in self.own_fields:

@@ -36,8 +36,10 @@ class Config(BaseModel):
     @classmethod
     def _none_is_a_word(cls, values: Any, validate: Callable[[Any], Any]) -> Any:
         if isinstance(values, dict):
-            words = none_words(cls)
-            values = {name: None if value == NONE and name in words else value for name, value in values.items()}
+            taken = {name for name in none_words(cls) & values.keys() if values[name] == NONE}
+            # What is None by default is as if nobody had said it: it is shown nowhere.
+            gone = {name for name in taken if cls.model_fields[name].default is None}
+            values = {name: None if name in taken else value for name, value in values.items() if name not in gone}
         return validate(values)
 
 

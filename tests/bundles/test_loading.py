@@ -107,6 +107,10 @@ BROKEN = {
         f"{IMPLEMENTATION}[{record(logs={'accuracy'})}]",
         "logs=['accuracy'] on a predictor: only tasks log\n    try: logs=set()",
     ),
+    "a predictor that chooses labels": (
+        f"{IMPLEMENTATION}[{record(only_carried=True)}]",
+        "only_carried=True, but only samplers that draw candidates choose labels\n    try: only_carried=False",
+    ),
     "needs as a string": (
         f"{IMPLEMENTATION}[{record(needs='tokens')}]",
         'needs is a string\n    try: {"tokens"}, a set of names',

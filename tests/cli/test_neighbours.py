@@ -12,6 +12,7 @@ import pytest
 from typer.testing import Result
 
 import labelloom
+from labelloom.cli.neighbours import _digits
 
 from .conftest import lines
 
@@ -36,11 +37,56 @@ def test_tables_and_json_and_python_say_the_same(
     for each in found.by_label:
         verb = "carries" if each.carried else "lacks"
         near = "the 20 nearest documents of train"
-        expected += ["", f"by {each.label} ({each.label.capitalize()}), which it {verb}: {near}", "label share"]
-        expected += [f"{code} {100 * share:.0f} %" for code, share in each.shares.items() if share >= 0.1]
+        expected += ["", f"by {each.label} ({each.label.capitalize()}), which it {verb}: {near}", "label share in all"]
+        expected += [
+            f"{code} {100 * share:.0f} % {100 * found.in_all[code]:.0f} %"
+            for code, share in each.shares.items()
+            if share >= 0.1
+        ]
         expected += ["", "nearest similarity labels"]
-        expected += [f"{near.document} {near.similarity:.4f} {', '.join(near.labels)}" for near in each.nearest[:5]]
+        digits = _digits([near.similarity for near in each.nearest[:5]])
+        expected += [
+            f"{near.document} {near.similarity:.{digits}f} {', '.join(near.labels)}" for near in each.nearest[:5]
+        ]
     assert lines(result.stdout) == expected
+
+
+@pytest.mark.parametrize(
+    ("similarities", "digits"),
+    [
+        ([0.91234, 0.5, -0.25], 4),
+        ([0.5, 0.5], 4),
+        ([0.99999, 0.99998, 0.5], 5),
+        ([0.9999991, 0.9999982], 6),
+        ([1.0, 1.0 - 1e-7], 7),
+        ([1.0, 1.0 - 1e-12], 7),
+        ([], 4),
+    ],
+)
+def test_similarities_have_the_digits_that_tell_them_apart(similarities: list[float], digits: int) -> None:
+    assert _digits(similarities) == digits
+
+
+def test_few_documents_to_compare_with_are_told(labelloom_: Callable[..., Result], attentive: Path) -> None:
+    asked = ["evaluate", attentive, "--neighbours", "test-0", "--split", "test", "--label", "maths", "--among"]
+    note = (
+        "the 25 nearest are most of the 49 documents compared, so that their shares follow those in all: "
+        "--among takes fewer"
+    )
+    assert lines(labelloom_(*asked, "25").stdout)[1] == note
+    assert "compared" not in labelloom_(*asked, "24").stdout
+
+
+def test_a_document_whose_vector_is_zero(
+    labelloom_: Callable[..., Result], answer: Callable[..., Any], attentive: Path, folder: Path
+) -> None:
+    (folder / "bare.jsonl").write_text(
+        '{"id": "a", "text": "", "labels": ["cats"]}\n{"id": "b", "text": "kitten", "labels": ["cats"]}\n'
+    )
+    asked = ["evaluate", attentive, "--data", "bare.jsonl", "--neighbours", "a"]
+    shown = lines(labelloom_(*asked).stdout)
+    assert shown[1:] == ["", "by cats (Cats), which it carries: the document's vector is zero, and nothing is near it"]
+    assert answer(*asked, "--json")["by_label"][0]["nearest"] == []
 
 
 def test_its_own_labels_50_documents_of_train_and_shares_from_a_tenth(
@@ -52,8 +98,12 @@ def test_its_own_labels_50_documents_of_train_and_shares_from_a_tenth(
     assert (told["split"], told["among"], len(first["nearest"])) == ("validation", "train", 50)
     shown = lines(labelloom_("evaluate", attentive, "--neighbours", "validation-1", "--at-least", "0.5").stdout)
     assert shown[2].endswith(", which it carries: the 50 nearest documents of train")
-    start, end = shown.index("label share"), shown.index("nearest similarity labels")
-    often = [f"{code} {100 * share:.0f} %" for code, share in first["shares"].items() if share >= 0.5]
+    start, end = shown.index("label share in all"), shown.index("nearest similarity labels")
+    often = [
+        f"{code} {100 * share:.0f} % {100 * told['in_all'][code]:.0f} %"
+        for code, share in first["shares"].items()
+        if share >= 0.5
+    ]
     assert shown[start + 1 : end - 1] == often
     assert 0 < len(often) < len(first["shares"])
 

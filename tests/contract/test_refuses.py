@@ -7,6 +7,7 @@ from .cases import (
     BERT,
     BILSTM,
     BPR,
+    CANDIDATES,
     CLCP,
     CLRL,
     CONTRAST,
@@ -73,7 +74,7 @@ def test_ranking_without_a_sampler(refuse: Refuse) -> None:
     assert [problem.where for problem in problems] == ["stages.0.tasks.0"] * len(problems)
     told = {problem.message.split(",")[0]: problem for problem in problems}
     problem = told["lwpt/label-wise-ranking needs relation"]
-    assert '[[samplers]] use = "lwpt/candidates" gives relation' in problem.suggestions
+    assert '[[stages.samplers]] use = "lwpt/candidates" gives relation' in problem.suggestions
 
 
 def test_a_predictor_over_every_label_with_drawn_labels(refuse: Refuse) -> None:
@@ -81,7 +82,31 @@ def test_a_predictor_over_every_label_with_drawn_labels(refuse: Refuse) -> None:
     assert problem.message == (
         "lwpt/label-wise-mlp works only on every label, but maacf/negative-labels draws a few of them"
     )
-    assert "remove maacf/negative-labels" in problem.suggestions
+    assert 'use = "standard/label-linear", which works on any labels' in problem.suggestions
+    assert 'use = "maacf/ncf", which works on any labels' not in problem.suggestions  # it lacks maacf.text here
+    assert problem.suggestions[-1] == "remove maacf/negative-labels"
+    assert "a stage of its own" not in suggested(problem)
+
+
+def test_the_label_wise_pretraining_beside_a_label_loss(refuse: Refuse) -> None:
+    """Told once, and not as a predictor over every label, in whose place another one would not help."""
+    for predictor in (MLP, LABEL_LINEAR):
+        problem = only(refuse(model(LW_LSTM, predictor), main(BCE, RANKING, samplers=(CANDIDATES,))), "tasks.0")
+        assert problem.message == (
+            "standard/bce trains scores, but lwpt/candidates draws of a document only labels that it carries: every "
+            "label would become likely"
+        )
+        assert problem.suggestions == ("give lwpt/candidates a stage of its own, without standard/bce",)
+
+
+def test_a_part_over_every_label_beside_a_task_that_reads_the_drawn_ones(refuse: Refuse) -> None:
+    """One task rests on the part, the other is what the labels are drawn for."""
+    both = stage("both", [INFO_NCE, RANKING], [CANDIDATES])
+    problem = only(refuse(model(JOINT, LINEAR, CROSS), both, stage("classify", [BCE])), "model.label_modules.0")
+    assert problem.message == "laco/cross-attention works only on every label, but lwpt/candidates draws a few of them"
+    assert problem.suggestions[0] == (
+        "give lwpt/candidates a stage of its own, with the tasks that rest on it: label-wise-ranking"
+    )
 
 
 def test_a_document_made_of_every_label_with_drawn_labels(refuse: Refuse) -> None:
@@ -154,8 +179,8 @@ def test_twins_of_encoders_without_labels(refuse: Refuse) -> None:
     )
     assert 'use = "lwpt/lw-lstm" gives labels' in problem.suggestions
     assert not any("label-attention" in text for text in problem.suggestions)
-    problems = refuse(model(paired(BILSTM), MLP), main(BCE))
-    assert [problem.where for problem in problems] == ["model.encoder.target", "model.encoder.candidate"]
+    # Of the candidate the spec says nothing: what is wrong with the target is told once.
+    only(refuse(model(paired(BILSTM), MLP), main(BCE)), "model.encoder.target")
 
 
 def test_a_part_that_nothing_uses(refuse: Refuse) -> None:

@@ -72,6 +72,7 @@ def with_attention(corpus: Path, **changes: Any) -> dict[str, Any]:
 def test_the_neighbours_that_were_planted(planted: Any, songs: Path) -> None:
     found = planted.neighbours(labelloom.load_corpus(str(songs)), "origin", ["metal"], count=3)
     assert (found.document, found.split, found.labels, found.among) == ("origin", "train", ("rock",), "train")
+    assert (found.compared, found.in_all) == (5, {"metal": 0.6, "rock": 0.4})  # of all but itself
     (by_metal,) = found.by_label
     assert (by_metal.label, by_metal.name, by_metal.carried) == ("metal", "metal", False)
     assert by_metal.nearest == (
@@ -91,6 +92,12 @@ def test_its_own_labels_are_the_default_and_there_may_be_fewer_than_asked_for(pl
     assert by_rock.shares == {"metal": 0.6, "rock": 0.4}
 
 
+def test_nothing_is_near_a_vector_of_zeros(planted: Any, songs: Path) -> None:
+    found = planted.neighbours(labelloom.load_corpus(str(songs)), "empty", ["metal"])
+    assert (found.by_label[0].nearest, found.by_label[0].shares) == ((), {})
+    assert (found.compared, found.in_all) == (5, {"metal": 0.6, "rock": 0.6})
+
+
 def test_several_labels_and_another_split(planted: Any, songs: Path) -> None:
     corpus = labelloom.load_corpus(str(songs))
     found = planted.neighbours(corpus, "origin", ["rock", "metal", "rock"], split="validation", count=1)
@@ -98,7 +105,8 @@ def test_several_labels_and_another_split(planted: Any, songs: Path) -> None:
         ("rock", "valid"),
         ("metal", "valid"),
     ]
-    assert found.among == "validation"
+    assert (found.among, found.compared) == ("validation", 3)
+    assert found.in_all == {"metal": pytest.approx(1 / 3), "rock": pytest.approx(1 / 3)}
     found = planted.neighbours(corpus, "other", count=1)
     assert (found.split, found.by_label[0].nearest[0].document) == ("validation", "between")
 
@@ -262,6 +270,8 @@ def test_nothing_to_compare_with(planted: Any, songs: Path) -> None:
         planted.neighbours(corpus, "valid", split="test")  # it stands in two splits
     with pytest.raises(ValueError, match="count must be at least 1, not 0"):
         planted.neighbours(corpus, "origin", count=0)
+    with pytest.raises(ValueError, match="no label is asked for: name one at least, or leave labels out for those of"):
+        planted.neighbours(corpus, "origin", [])
     without_test = labelloom.load_corpus(DataSettings(source=str(songs / "train.jsonl"), validation=0.5))
     with pytest.raises(DataError, match="there is no test split"):
         planted.neighbours(without_test, "origin", split="test")

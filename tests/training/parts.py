@@ -78,6 +78,23 @@ class Choosy(Sampler):
         return draw.with_candidates([np.arange(self.label_count)] * len(draw.rows))
 
 
+class Long(Sampler):
+    """Anchors on documents with so many labels: other numbers in a split of 21 documents than in others."""
+
+    component = Component(kind="sampler", gives=frozenset({"candidates"}))
+
+    class Config(Config):
+        train: int = 0
+        elsewhere: int = 0
+
+    def anchors(self, split: LabelledRows, rows: np.ndarray) -> np.ndarray:
+        least = self.config.train if len(split) == 21 else self.config.elsewhere
+        return rows[split.label_sets.counts[rows] >= least]
+
+    def draw(self, draw: Draw, split: LabelledRows, rng: Rng) -> Draw:
+        return draw.with_candidates([np.arange(self.label_count)] * len(draw.rows))
+
+
 class Scaled(Predictor):
     """A linear predictor whose scores are multiplied by an option that stages may change."""
 

@@ -197,7 +197,7 @@ def test_samplers_that_leave_no_anchor_are_told(make: Make) -> None:
     with pytest.raises(TrainingError) as error:
         make(samplers=[Drawing, Nothing])
     assert str(error.value).splitlines() == [
-        "Drawing and Nothing found no document of the train split to anchor on",
-        "  stages.main.samplers.0: none of 30 documents will do",
-        "    try: loosen the sampler's options, or use more documents",
+        "stages.main.samplers.0 and stages.main.samplers.0: there is no document among 60 of train to anchor on",
+        "    try: other options there",
+        "    try: more documents",
     ]

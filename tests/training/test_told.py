@@ -88,25 +88,32 @@ def test_notes_of_parts_are_told_once(corpus: Path, tmp_path: Path, monkeypatch:
 
 
 def test_notes_of_samplers_are_told_once_a_stage(corpus: Path, tmp_path: Path) -> None:
-    """Of the training split, not of validation; a run that goes on within a stage does not tell them again."""
+    """Of validation only where the stage's own losses are measured; not again when a run goes on within a stage."""
     spec = two_stages(corpus, checkpoint_every=1)
     for stage in spec["stages"]:
         stage["samplers"] = [{"use": f"{PARTS}:Choosy"}]
-    single = int((load_corpus(DataSettings(source=str(corpus))).train.label_sets.counts < 2).sum())
-    notes = [f"stages.{name}.samplers.0: {single} of 21 documents have one label" for name in ("first", "second")]
+    loaded = load_corpus(DataSettings(source=str(corpus)))
+    single, fewer = (int((split.label_sets.counts < 2).sum()) for split in (loaded.train, loaded.validation))
+    notes = [
+        f"stages.first.samplers.0: {single} of 21 documents have one label",
+        f"stage 'first': what its tasks tell on validation rests on {12 - fewer} of 12 documents",
+        f"stages.first.samplers.0, on validation: {fewer} of 12 documents have one label",
+        f"stages.second.samplers.0: {single} of 21 documents have one label",
+    ]
     assert 0 < single < 21
+    assert 0 < fewer < 12
 
     def told(lines: list[str]) -> list[str]:
-        return [line for line in lines if "have one label" in line]
+        return [line for line in lines if "have one label" in line or "rests on" in line]
 
     assert told(told_by(spec, tmp_path / "whole")) == notes
     killed = SaidUntilKilled(1)
     with pytest.raises(Killed):
         labelloom.train(spec, output=tmp_path, reporter=killed, allow_local_code=True)
-    assert told(killed.lines) == notes[:1]
+    assert told(killed.lines) == notes[:3]
     said = Said()
     run = labelloom.resume(tmp_path / "small" / "0", reporter=said, allow_local_code=True)
-    assert told(said.lines) == notes[1:]
+    assert told(said.lines) == notes[3:]
     assert_equal_runs(run.path, tmp_path / "whole" / "small" / "0")
 
 

@@ -254,6 +254,15 @@ def test_an_unknown_metric_is_refused_before_the_data_loads(metric: str, message
     assert not (tmp_path / "small").exists()
 
 
+def test_what_another_stage_s_task_counts_is_near_no_metric(tmp_path: Path) -> None:
+    spec = spec_on(tmp_path / "nowhere", training={"metric": "label-wise-ranking.accuracy"})
+    with pytest.raises(SpecError) as error:
+        labelloom.train(spec, output=tmp_path)
+    assert str(error.value) == (
+        "training.metric: the stage 'main' has no 'label-wise-ranking.accuracy'; its losses are loss, loss.bce"
+    )
+
+
 def test_a_stage_hands_on_its_best_weights(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the second stage freezes is what the first one's best validation saw."""
     spec = two_stages(corpus)

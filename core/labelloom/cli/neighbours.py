@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -121,27 +122,44 @@ def show_neighbours(
 def _print(found: Neighbours, at_least: float, out: Console) -> None:
     carried = ", ".join(found.labels) or "no label"
     out.print(visible(f"{found.document} ({found.split}): {carried}"))
+    most = max(len(label.nearest) for label in found.by_label)
+    if 2 * most > found.compared:
+        out.print(
+            f"the {most} nearest are most of the {counted(found.compared, 'document')} compared, so that their shares "
+            "follow those in all: --among takes fewer"
+        )
     for label in found.by_label:
         out.print()
         name = "" if label.name == label.label else f" ({label.name})"
         verb = "carries" if label.carried else "lacks"
-        near = counted(len(label.nearest), "nearest document")
-        out.print(visible(f"by {label.label}{name}, which it {verb}: the {near} of {found.among}"))
-        out.print(_shares(label, at_least))
+        by = f"by {label.label}{name}, which it {verb}"
+        if not label.nearest:
+            out.print(visible(f"{by}: the document's vector is zero, and nothing is near it"))
+            continue
+        out.print(visible(f"{by}: the {counted(len(label.nearest), 'nearest document')} of {found.among}"))
+        out.print(_shares(label, found.in_all, at_least))
         out.print()
         out.print(_nearest(label))
 
 
-def _shares(label: LabelNeighbours, at_least: float) -> Table:
-    made = table("label", "share", numbers=["share"])
+def _shares(label: LabelNeighbours, in_all: Mapping[str, float], at_least: float) -> Table:
+    made = table("label", "share", "in all", numbers=["share", "in all"])
     for code, share in label.shares.items():
         if share >= at_least:
-            made.add_row(visible(code), f"{100 * share:.0f} %")
+            made.add_row(visible(code), f"{100 * share:.0f} %", f"{100 * in_all[code]:.0f} %")
     return made
 
 
 def _nearest(label: LabelNeighbours) -> Table:
     made = table("nearest", "similarity", "labels", numbers=["similarity"])
-    for near in label.nearest[:_SHOWN]:
-        made.add_row(visible(near.document), f"{near.similarity:.4f}", visible(", ".join(near.labels)))
+    shown = label.nearest[:_SHOWN]
+    digits = _digits([near.similarity for near in shown])
+    for near in shown:
+        made.add_row(visible(near.document), f"{near.similarity:.{digits}f}", visible(", ".join(near.labels)))
     return made
+
+
+def _digits(numbers: Sequence[float]) -> int:
+    """How many decimals tell different numbers apart: 4 at least, and 7 at most, as vectors are float32."""
+    different = len(set(numbers))
+    return next((digits for digits in range(4, 7) if len({round(each, digits) for each in numbers}) == different), 7)

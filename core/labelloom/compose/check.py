@@ -8,7 +8,8 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from labelloom.bundles import Catalogue
-from labelloom.components import Component, Need, is_draw, side
+from labelloom.components import Need, is_draw, side
+from labelloom.compose.draws import drawn_twice, label_sets, right_labels_alone, table_of, unread_draws
 from labelloom.compose.flow import Flow, ModelFlow, live_paths, model_flow
 from labelloom.compose.iteration import iteration_problems
 from labelloom.compose.plan import BranchPlan, Node, Plan, StagePlan, TaskPlan
@@ -81,10 +82,11 @@ class Checker:
             problems += self._unmet(task.node, missing, here, stage, task, flow)
             live |= live_paths(here, chosen)
         problems += self._changed_holders(stage, live)
-        problems += self._drawn_twice(stage)
+        problems += drawn_twice(stage)
         if not problems and not stuck:
-            problems += self._unread_draws(stage, live)
-        problems += self._label_sets(stage, live)
+            problems += unread_draws(stage, live, self.catalogue)
+        one_sided = [] if problems else list(right_labels_alone(stage))
+        problems += one_sided or label_sets(stage, live, flow, self.catalogue)
         problems += self._paths(stage)
         return live, problems
 
@@ -156,9 +158,9 @@ class Checker:
                 asked.add(node.path)
                 for lack in flow.blocked[node.path]:
                     yield from self._remedies(lack, flow, stage, asked)
-        yield from self._suppliers(need, flow)
+        yield from self._suppliers(need, flow, stage)
 
-    def _suppliers(self, need: Need, flow: Flow) -> Iterator[str]:
+    def _suppliers(self, need: Need, flow: Flow, stage: StagePlan) -> Iterator[str]:
         """Installed components that give what is needed, those that could run here first."""
         found: dict[str, tuple[int, str]] = {}
         present = {node.component.name for node in self.plan.model.nodes}
@@ -169,66 +171,12 @@ class Checker:
                 lacking = [
                     text for text in sorted(component.needs) if _lacks(text, flow) and not is_draw(text.rstrip("?"))
                 ]
-                hint = f'{_place(component)} use = "{component.name}" gives {name}'
+                hint = f'{table_of(component, stage)} use = "{component.name}" gives {name}'
                 if lacking:
                     hint += f" (it needs {', '.join(lacking)})"
                 # An encoder replaces what is there; a label module or sampler only joins it.
                 found[component.name] = (len(lacking) * 2 + (component.kind == "encoder"), hint)
         yield from (hint for _, hint in sorted(found.values()))
-
-    def _drawn_twice(self, stage: StagePlan) -> Iterator[Problem]:
-        """Two samplers that draw one thing would mix what their readers cannot tell apart."""
-        first: dict[str, Node] = {}
-        for sampler in stage.samplers:
-            taken = sorted(name for name in sampler.signature.gives if first.setdefault(name, sampler) is not sampler)
-            if taken:
-                yield Problem(
-                    sampler.key,
-                    f"{sampler.component.name} draws {', '.join(taken)}, as {first[taken[0]].title} does already",
-                    ("give each a stage of its own",),
-                )
-
-    def _unread_draws(self, stage: StagePlan, live: set[str]) -> Iterator[Problem]:
-        readers = [node for node in stage.model.nodes if node.path in live]
-        readers += [task.node for task in stage.tasks] + list(stage.samplers)
-        read = {name for node in readers for need in node.signature.needs for name in Need.parse(need).alternatives}
-        if any(side(name, {}) == "label" for node in readers for name in _names(node) if not is_draw(name)):
-            read.add("candidates")
-        for sampler in stage.samplers:
-            unread = sorted(sampler.signature.gives - read)
-            if unread and not sampler.signature.gives & read:
-                names = ", ".join(unread)
-                yield Problem(
-                    sampler.key,
-                    f"{sampler.component.name} draws {names}, which nothing in this stage reads",
-                    tuple(self._readers(unread[0])) or (f"remove {sampler.component.name}",),
-                )
-            elif lost := sorted(set(unread) & {"given", "relation"}):
-                names = ", ".join(lost)
-                yield Problem(
-                    sampler.key,
-                    f"{sampler.component.name} draws {names}, which nothing in this stage reads",
-                    tuple(self._readers(lost[0])),
-                )
-
-    def _readers(self, draw: str) -> Iterator[str]:
-        for component in self.catalogue.components():
-            if any(draw in Need.parse(need).alternatives for need in component.needs):
-                yield f'{_place(component)} use = "{component.name}" reads {draw}'
-
-    def _label_sets(self, stage: StagePlan, live: set[str]) -> Iterator[Problem]:
-        if "candidates" not in stage.draws:
-            return
-        samplers = ", ".join(s.component.name for s in stage.samplers if "candidates" in s.signature.gives)
-        tops = [node for node in stage.model.nodes if node.path in live] + [task.node for task in stage.tasks]
-        for node in (node for top in tops for node in top.walk()):
-            # Where a held part is what needs every label, it is told at its own place and not at its holder's.
-            if node.signature.labels == "all" and all(part.signature.labels == "any" for part in node.held.values()):
-                yield Problem(
-                    node.key,
-                    f"{node.component.name} works only on every label, but {samplers} draws a few of them",
-                    (f"remove {samplers}", 'use a part whose record says labels="any"'),
-                )
 
     def _paths(self, stage: StagePlan) -> Iterator[Problem]:
         nodes = [*self.plan.model.nodes, *(task.node for s in self.plan.stages for task in s.tasks)]
@@ -367,26 +315,9 @@ def check_held(node: Node, catalogue: Catalogue) -> Iterator[Problem]:
         yield from check_held(part, catalogue)
 
 
-def _names(node: Node) -> Iterator[str]:
-    yield from node.signature.gives
-    for need in node.signature.needs:
-        yield from Need.parse(need).alternatives
-
-
 def _lacks(text: str, flow: Flow) -> bool:
     need = Need.parse(text)
     return not need.optional and need.choose(flow.given_by) is None
-
-
-def _place(component: Component) -> str:
-    """The table of the spec in which a component of this kind stands."""
-    return {
-        "encoder": "[model.encoder]",
-        "label_module": "[[model.label_modules]]",
-        "predictor": "[model.predictor]",
-        "task": "[[tasks]]",
-        "sampler": "[[samplers]]",
-    }[component.kind]
 
 
 def _distinct(problems: Iterable[Problem]) -> list[Problem]:

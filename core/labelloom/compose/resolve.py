@@ -44,14 +44,17 @@ class Resolver:
         if config is None:
             return None
         held: dict[str, Node] = {}
-        complete = True
+        faulty: list[PartSpec] = []
         for below, held_kind, held_spec in held_specs(config):
+            # An option that by default is another one's part is that very spec: what is wrong with it is told once.
+            if any(held_spec is other for other in faulty):
+                continue
             part = self.node(held_spec, held_kind, f"{path}.{below}", f"{key}.{below}")
             if part is None:
-                complete = False
+                faulty.append(held_spec)
             else:
                 held[below] = part
-        if not complete:
+        if faulty:
             return None
         signature = self.signature(component, config, held, key)
         return Node(path, key, component, config, signature, held) if signature else None

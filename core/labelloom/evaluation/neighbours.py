@@ -27,7 +27,8 @@ class LabelNeighbours:
     """What is near by the vector of one label, which the document may carry or not.
 
     `shares` maps the code of each label that a neighbour carries to the share of the neighbours that do, the largest
-    first; `nearest` are the neighbours, the nearest first.
+    first; `nearest` are the neighbours, the nearest first. Both are empty where the document's vector is zero, as that
+    of a document without text may be: nothing is near it.
     """
 
     label: str
@@ -39,12 +40,18 @@ class LabelNeighbours:
 
 @dataclass(frozen=True)
 class Neighbours:
-    """The neighbours of `document`, which stands in `split` and carries `labels`, in the split `among`, by label."""
+    """The neighbours of `document`, which stands in `split` and carries `labels`, in the split `among`, by label.
+
+    `compared` are the documents of `among` but itself, and `in_all` maps the code of each label that any of them
+    carries to the share of them that do, the largest first: what the shares of the nearest are to be held against.
+    """
 
     document: str
     split: str
     labels: tuple[str, ...]
     among: str
+    compared: int
+    in_all: Mapping[str, float]
     by_label: tuple[LabelNeighbours, ...]
 
 

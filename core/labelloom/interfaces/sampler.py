@@ -150,8 +150,8 @@ class Sampler:
     """Decides which rows a step anchors on, which rows join, which labels count, what the input tells.
 
     path   its place, which tells its random numbers apart from others'
-    notes  what `anchors` has to tell the user, a line each: how many documents it leaves out. Said once a stage, of the
-           training split
+    notes  what `anchors` has to tell the user of the split it was asked about last, a line each: how many documents it
+           leaves out. Said once a stage, of train and, where the stage's own losses are measured, of validation
     """
 
     def __init__(self, config: Any, context: Context) -> None:
@@ -166,7 +166,7 @@ class Sampler:
         return {}
 
     def anchors(self, split: LabelledRows, rows: np.ndarray) -> np.ndarray:
-        """Which of `rows` a step may anchor on; asked once a stage."""
+        """Which of `rows` a step may anchor on: a function of its arguments, asked before the first stage trains."""
         return rows
 
     def draw(self, draw: Draw, split: LabelledRows, rng: Rng) -> Draw:

@@ -153,10 +153,12 @@ class Classifier:
         Raises:
             DataError: when there is no such document, label or split, or nothing to compare.
             RunError: when the model gives no vectors of labels, or several branches do and `branch` names none.
-            ValueError: when `count` is below 1.
+            ValueError: when `count` is below 1, or `labels` is empty.
         """
         if count < 1:
             raise ValueError(f"count must be at least 1, not {count}")
+        if labels is not None and not labels:
+            raise ValueError("no label is asked for: name one at least, or leave labels out for those of the document")
         # A baseline labels texts without torch.
         from labelloom.runs.neighbours import find_neighbours
         from labelloom.runs.network import Network

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -47,26 +47,33 @@ def find_neighbours(
     ids = own if labels is None else [space.index(code) for code in dict.fromkeys(labels)]
     if not ids:
         raise DataError(f"{document} carries no label to compare it by", suggestions=["name labels of the run"])
+    left_out = _itself(home, row, others)
+    compared = np.delete(np.arange(len(others)), [] if left_out is None else [left_out])
+    if not len(compared):
+        raise DataError(f"the {others.name} split has no other document than {document}", where=corpus.name)
     vectors = LabelWise(network, ids, branch, batch_size)
     columns = Columns.from_texts([home.texts[row]], network.assembly.model.encoder.reader)
     ((_, target),) = vectors.of(columns)  # (1, C, K)
     similarities = np.empty((len(others), len(ids)))
     for rows, found in vectors.of_split(others):
         similarities[rows] = cosines(found, target[0])
-    left_out = _itself(home, row, others)
     by_label = []
     for place, label in enumerate(ids):
-        near = nearest(similarities[:, place], count, left_out)
-        if not len(near):
-            raise DataError(f"the {others.name} split has no other document than {document}", where=corpus.name)
+        # A vector of zeros points nowhere.
+        near = nearest(similarities[:, place], count, left_out) if target[0, place].any() else compared[:0]
         found_labels = [tuple(space.codes[other] for other in others.label_sets[at]) for at in near]
         neighbours = map(Neighbour, others.ids.take(near), similarities[near, place].tolist(), found_labels)
-        shares = {space.codes[other]: share for other, share in label_shares(others.label_sets, near).items()}
+        shares = _by_code(label_shares(others.label_sets, near), space)
         by_label.append(
             LabelNeighbours(space.codes[label], space.names[label], label in own, shares, tuple(neighbours))
         )
     carried = tuple(space.codes[label] for label in own)
-    return Neighbours(document, home.name, carried, others.name, tuple(by_label))
+    in_all = _by_code(label_shares(others.label_sets, compared), space)
+    return Neighbours(document, home.name, carried, others.name, len(compared), in_all, tuple(by_label))
+
+
+def _by_code(shares: Mapping[int, float], space: LabelSpace) -> dict[str, float]:
+    return {space.codes[label]: share for label, share in shares.items()}
 
 
 def find_document(corpus: Corpus, document: str) -> tuple[Split, int]:

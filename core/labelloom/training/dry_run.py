@@ -22,7 +22,8 @@ from labelloom.data.corpus import Corpus, load_corpus
 from labelloom.interfaces import States
 from labelloom.interfaces.noise import stable_key
 from labelloom.runs.scoring import rank_columns
-from labelloom.training.feed import Feed, anchors_on, notes_of
+from labelloom.training.anchors import anchors_on, refuse_undrawable
+from labelloom.training.feed import Feed
 from labelloom.training.measurable import refuse_unmeasurable
 from labelloom.training.optimiser import make_optimiser
 from labelloom.training.processes import make_accelerator
@@ -56,7 +57,7 @@ class StageStep:
 
     `rows` counts the documents with those that samplers added, `trained` the parameters that a loss reaches;
     `unreached` are the weights that would train and that no loss of the step reaches. `notes` are what the samplers
-    have to tell of the training split. `seconds` are those of a step, `memory` the bytes that the whole process (on a
+    have to tell of the whole splits. `seconds` are those of a step, `memory` the bytes that the whole process (on a
     GPU: the tensors there) took at most so far.
     """
 
@@ -100,11 +101,14 @@ def dry_run(plan: Plan, documents: int = 8) -> DryRun:
     corpus = load_corpus(plan.spec.data)
     refuse_unmeasurable(plan, corpus)
     assets = prepare(plan, corpus)
+    asked = refuse_undrawable(plan, corpus, assets)
     torch.manual_seed(stable_key(plan.spec.seed, "weights"))
     assembly = build(plan, corpus.labels, assets)
     initialise(assembly, corpus)
     notes = (*corpus.notes, *assembly.notes)
-    stages = tuple(_step(plan, stage, corpus, assets, assembly, documents) for stage in plan.stages)
+    stages = tuple(
+        _step(plan, stage, corpus, assets, assembly, documents, asked[stage.name].notes) for stage in plan.stages
+    )
     began = time.monotonic()
     texts = corpus.validation.texts.take(np.arange(min(documents, len(corpus.validation))))
     columns = Columns.from_texts(texts, assembly.model.encoder.reader)
@@ -122,17 +126,23 @@ def dry_run(plan: Plan, documents: int = 8) -> DryRun:
 
 
 def _step(
-    plan: Plan, stage: StagePlan, corpus: Corpus, assets: AllAssets, assembly: Assembly, documents: int
+    plan: Plan,
+    stage: StagePlan,
+    corpus: Corpus,
+    assets: AllAssets,
+    assembly: Assembly,
+    documents: int,
+    notes: tuple[str, ...],
 ) -> StageStep:
     accelerator = make_accelerator(stage.settings)
     key = stable_key(plan.spec.seed, stage.name)
     use_options(assembly, stage, plan)
     reader = assembly.model.encoder.reader
     samplers = build_samplers(stage, corpus.labels, assets)
-    anchors_on(corpus.train, samplers)
-    notes = notes_of(samplers)
     rows = np.linspace(0, len(corpus.train) - 1, min(_ROWS, len(corpus.train))).astype(np.int64)
     split = corpus.train.select("train", rows)
+    if len(anchors_on(split, samplers)) == 0:
+        split = corpus.train  # what belongs together lies too far apart for a sample
     columns = Columns.from_texts(split.texts.take(np.arange(len(split))), reader)
     feed = Feed(split, columns, reader, samplers, stage.settings, key)
 
@@ -161,7 +171,7 @@ def _step(
         losses={task.name: mean for task, mean in zip(stage.tasks, result.means, strict=True)},
         shapes=tuple(Shapes(path, told) for path, told in shapes.items()),
         unreached=tuple(unreached),
-        notes=tuple(notes),
+        notes=notes,
         seconds=seconds,
         memory=_memory(accelerator.device),
     )

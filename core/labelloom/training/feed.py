@@ -16,6 +16,7 @@ from labelloom.errors import TrainingError
 from labelloom.interfaces import Batch, Draw, LabelledRows, Reader, Rng, Sampler, Targets
 from labelloom.interfaces.noise import stable_key
 from labelloom.spec import TrainingSettings
+from labelloom.training.anchors import anchors_on
 
 
 def planned_steps(settings: TrainingSettings, documents: int) -> int:
@@ -25,30 +26,14 @@ def planned_steps(settings: TrainingSettings, documents: int) -> int:
     return settings.steps or max(1, math.ceil(round(settings.epochs * per_epoch, 6)))
 
 
-def anchors_on(split: Split, samplers: Sequence[Sampler]) -> np.ndarray:
-    """The rows of `split` that all of `samplers` may anchor on. Raises TrainingError when there is none."""
-    rows, anchors = LabelledRows(split.label_sets), np.arange(len(split), dtype=np.int64)
-    for sampler in samplers:
-        anchors = sampler.anchors(rows, anchors)
-    if len(anchors) == 0:
-        names = " and ".join(type(sampler).__name__ for sampler in samplers)
-        raise TrainingError(
-            "\n  ".join([f"{names} found no document of the {split.name} split to anchor on", *notes_of(samplers)]),
-            suggestions=["loosen the sampler's options, or use more documents"],
-        )
-    return anchors
-
-
-def notes_of(samplers: Sequence[Sampler]) -> list[str]:
-    """What samplers have to tell the user, with their paths, of the split whose anchors they were asked for."""
-    return [f"{sampler.path}: {note}" for sampler in samplers for note in sampler.notes]
-
-
 class Feed:
     """The steps of one stage on one split, as one process of `world` sees them.
 
     Args:
         key: of everything random in the stage: seed and stage name.
+
+    Raises:
+        TrainingError: when its samplers may anchor on no document.
     """
 
     def __init__(
@@ -71,7 +56,13 @@ class Feed:
         self.world = world
         self.rows = LabelledRows(split.label_sets)
         self.anchors = anchors_on(split, samplers)
-        self.notes = notes_of(samplers)
+        if len(self.anchors) == 0:
+            names = " and ".join(sampler.path for sampler in samplers)
+            raise TrainingError(
+                f"there is no document among {len(split):,} of {split.name} to anchor on",
+                where=names,
+                suggestions=["other options there", "more documents"],
+            )
         self._epoch = lru_cache(maxsize=1)(self._batches_of)
 
     @property

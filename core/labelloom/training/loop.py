@@ -24,6 +24,7 @@ from labelloom.interfaces.noise import stable_key
 from labelloom.runs.folder import RunFolder
 from labelloom.runs.scoring import ranked_batches
 from labelloom.spec import TrainingSettings
+from labelloom.training.anchors import ask
 from labelloom.training.average import Average
 from labelloom.training.budget import Budget
 from labelloom.training.checkpoints import Checkpoints, Progress, Saved
@@ -93,11 +94,13 @@ def train_stage(job: Job, number: int, progress: Progress, saved: Saved) -> None
 
     use_options(job.assembly, stage, job.plan)
     feed = _feed(job, stage, job.corpus.train, key, accelerator)
+    asked = ask(stage, job.corpus, job.assets)
     if progress.step == 0:
-        for note in feed.notes:
+        for note in asked.notes:
             job.reporter.say(note)
-    # Its samplers may find nothing to anchor on there, so it is made now even though it is asked for later.
-    validation = _feed(job, stage, job.corpus.validation, key, accelerator, sampled=is_of_tasks(metric))
+    validation = None
+    if asked.measured:
+        validation = _feed(job, stage, job.corpus.validation, key, accelerator, sampled=is_of_tasks(metric))
     steps = feed.steps
     budget = _budget(job, number, progress, accelerator)
     if budget is not None and progress.step == 0:
@@ -108,7 +111,7 @@ def train_stage(job: Job, number: int, progress: Progress, saved: Saved) -> None
     if progress.step == 0:
         module.reset(job.plan, job.corpus, job.assets, key)
     module.freeze()
-    if budget is not None and not is_of_tasks(metric):
+    if budget is not None and validation is not None and not is_of_tasks(metric):
         # What a first batch takes longer would count for every batch that is still to be scored.
         with accelerator.autocast():
             next(ranked_batches(job.assembly.model, validation.columns, len(job.corpus.labels), settings.batch_size))
@@ -190,8 +193,8 @@ def train_stage(job: Job, number: int, progress: Progress, saved: Saved) -> None
         job.history.add(stage=stage.name, step=progress.step, loss=result.loss, tasks=means)
         job.tracking.step(stage.name, progress.total, result.loss, means, optimiser)
 
-        validated = progress.step % every == 0 or share == 1
-        if validated:
+        due = progress.step % every == 0 or share == 1
+        if due and validation is not None:
             with average.in_place():
                 try:
                     scores, ranking = _validate(job, stage, module, metric, validation, accelerator)
@@ -204,16 +207,15 @@ def train_stage(job: Job, number: int, progress: Progress, saved: Saved) -> None
                 if better and settings.keep == "best":
                     job.checkpoints.save_best(progress, job.assembly, write=main)
             job.history.add(stage=stage.name, step=progress.step, validation=scores, better=better)
-            job.reporter.validated(progress.step, _shown(scores, metric), better)
+            job.reporter.validated(progress.step, _shown(scores, metric), better and settings.keep == "best")
             job.tracking.validation(stage.name, progress.total, scores)
             module.train()
             if budget is not None:
                 budget.validated(ranking, time.monotonic() - ended - ranking)
                 share = budget.share(progress.step, steps)
-        due = settings.checkpoint_every
-        if validated if due is None else progress.step % due == 0:
+        if due if settings.checkpoint_every is None else progress.step % settings.checkpoint_every == 0:
             save()
-        if validated and budget is not None:
+        if due and budget is not None:
             # Where there is no time for another step and its validation, this was the last one.
             share = budget.share(progress.step, steps)
         if _any_process(job.interrupt.asked, accelerator):

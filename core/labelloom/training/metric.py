@@ -43,7 +43,7 @@ def metric_of(stage: StagePlan) -> str:
         raise SpecError(
             f"the stage {stage.name!r} has no {metric!r}; its losses are {', '.join(losses)}{counted}",
             where=where,
-            suggestions=get_close_matches(metric, [*losses, *logs, *METRICS], n=3, cutoff=0.5),
+            suggestions=get_close_matches(metric, [*losses, *logs, *METRICS], n=3),
         )
     if not is_of_tasks(metric):
         # Metrics compute with numpy and scipy; a spec that names none is checked without importing them.

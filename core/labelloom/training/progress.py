@@ -28,7 +28,7 @@ class Reporter(Protocol):
         """By the clock the stage will end after about so many steps; told after each where there is a time budget."""
 
     def validated(self, step: int, scores: Mapping[str, float], better: bool) -> None:
-        """A validation is done."""
+        """A validation is done; `better` where it is the best so far of a stage that keeps the weights of its best."""
 
     def stop(self) -> None:
         """The stage has ended."""

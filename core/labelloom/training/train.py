@@ -6,7 +6,7 @@ import os
 import shlex
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -37,10 +37,12 @@ from labelloom.runs.classifier import answers_on
 from labelloom.runs.folder import Run, RunFolder, replace_file, write_json
 from labelloom.runs.weights import save_weights
 from labelloom.spec import read_spec, spec_to_toml
+from labelloom.training.anchors import refuse_undrawable
 from labelloom.training.checkpoints import Checkpoints, Progress, Saved
 from labelloom.training.history import History
 from labelloom.training.interrupt import Interrupt
 from labelloom.training.layers import layer_factors
+from labelloom.training.leftovers import no_leftovers
 from labelloom.training.loop import Job, train_stage
 from labelloom.training.measurable import refuse_unmeasurable
 from labelloom.training.metric import metric_of
@@ -157,8 +159,20 @@ def begun(run: RunFolder) -> bool:
 
 
 def train_plan(plan: Plan, run: RunFolder, how: How, fresh: bool) -> Run:
-    """Train a checked plan into its folder, from the beginning or from the last checkpoint there."""
+    """Train a checked plan into its folder, from the beginning or from the last checkpoint there.
+
+    A fresh run that is refused, or otherwise ends, before its first step leaves nothing behind.
+    """
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    progress = Progress()
+    writes = fresh and process_state().is_main_process
+    with no_leftovers(run.path, lambda: progress.total > 0) if writes else nullcontext():
+        _train(plan, run, how, progress, fresh)
+    return Run(run.path, run.read_metrics())
+
+
+def _train(plan: Plan, run: RunFolder, how: How, progress: Progress, fresh: bool) -> None:
+    """Train; `progress` says how far a run has come that has no checkpoint to go on from."""
     began = time.monotonic()
     state = process_state()
     reporter = how.reporter if state.is_main_process else Silent()
@@ -180,6 +194,8 @@ def train_plan(plan: Plan, run: RunFolder, how: How, fresh: bool) -> Run:
     _same_labels(run, corpus)
     # As they were saved, in fresh runs too: what JSON makes of a value is what a loaded run will be built from.
     assets = load_assets(run.assets)
+    if fresh:
+        refuse_undrawable(plan, corpus, assets)
     torch.manual_seed(stable_key(plan.spec.seed, "weights"))
     assembly = build(plan, corpus.labels, assets)
     for stage in plan.stages:
@@ -187,9 +203,10 @@ def train_plan(plan: Plan, run: RunFolder, how: How, fresh: bool) -> Run:
 
     checkpoints = Checkpoints(run.checkpoints)
     history = History(run.history if state.is_main_process else None)
-    progress, saved = Progress(corpus=corpus.digest), Saved()
+    saved = Saved()
     latest = checkpoints.latest()
     if latest is None:
+        progress.corpus = corpus.digest
         initialise(assembly, corpus)
         for note in assembly.notes:
             reporter.say(note)
@@ -200,7 +217,6 @@ def train_plan(plan: Plan, run: RunFolder, how: How, fresh: bool) -> Run:
         reporter.say(f"resuming after step {progress.step} of stage {names[-1]!r} ({len(names)} of {len(plan.stages)})")
     tracking = Tracking(how.trackers, run, resolved(plan), progress.total, reporter.say)
     if fresh and state.is_main_process:
-        # The last thing before training: whatever could not be read or built until here leaves no run behind.
         replace_file(run.spec, lambda beside: beside.write_text(spec_to_toml(resolved(plan)), encoding="utf-8"))
     history.cut(progress.history)
     began -= progress.seconds
@@ -225,7 +241,6 @@ def train_plan(plan: Plan, run: RunFolder, how: How, fresh: bool) -> Run:
                 saved = Saved()
         _finish(job, progress, state)
     state.wait_for_everyone()
-    return Run(run.path, run.read_metrics())
 
 
 def _finish(job: Job, progress: Progress, state: PartialState) -> None:

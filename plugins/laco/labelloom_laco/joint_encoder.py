@@ -33,7 +33,7 @@ class JointEncoder(SlotEncoder):
         self.names = names
         self.embedding: ExtendedEmbedding | None = None
         if config.label_tokens == "added":
-            self.embedding = extend_vocabulary(self.model, len(names))
+            self.embedding = extend_vocabulary(self.model, len(names), alone.tokenizer)
             labels = [[self.embedding.first + label] for label in range(len(names))]
         else:
             labels = names
@@ -44,7 +44,7 @@ class JointEncoder(SlotEncoder):
         if closing is not None:
             pieces, owners, segments = [*pieces, closing], [*owners, None], [*segments, 0]
         told = f"{len(pieces)} for {len(labels)} labels and their closing token"
-        self.reader = reader_beside(self.files, alone, len(pieces), told)
+        self.reader = reader_beside(self.files, alone, len(pieces), told, self.limit)
         check_pooling(config.pooling, self.reader)
         self.padding = alone.tokenizer.pad_token_id or 0
         self.segmented = getattr(self.model.config, "type_vocab_size", 0) > 1

@@ -175,8 +175,14 @@ def test_the_document_is_cut_and_labels_are_not(build: Callable[..., JointEncode
 def test_no_room_for_the_document_is_refused_with_the_arithmetic(build: Callable[..., JointEncoder]) -> None:
     with pytest.raises(ValueError, match="12 positions - 11 for 10 labels and their closing token - 2 special") as told:
         build(max_length=12, count=10)
-    assert str(told.value).endswith("special tokens leave 0 for the document")
+    assert str(told.value).endswith("leave 0 for the document: max_length must be 14 at least, and the model has 40")
     build(max_length=14, count=10)
+
+
+def test_labels_that_crowd_documents_out_are_told(build: Callable[..., JointEncoder]) -> None:
+    assert build(max_length=24).notes == []
+    note = "10 labels take 11 of max_length = 24 positions: 11 are left for the document; the model has 40"
+    assert build(max_length=24, count=10).notes == [note]
 
 
 def test_names_without_room_are_refused_with_their_own_arithmetic(build: Callable[..., JointEncoder]) -> None:

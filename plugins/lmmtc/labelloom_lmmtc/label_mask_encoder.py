@@ -44,15 +44,13 @@ class LabelMaskEncoder(SlotEncoder):
         alone = PieceReader(self.files, self.max_length)
         tokenizer = alone.tokenizer
         mask = _own_mask(config, tokenizer)
-        embedding = extend_vocabulary(self.model, 4 if config.tokens == "same" else 5 * count)
+        embedding = extend_vocabulary(self.model, 4 if config.tokens == "same" else 5 * count, tokenizer)
         tokens = different_tokens(count, embedding.first) if mask is None else same_tokens(count, embedding.first, mask)
         closing = tokenizer.sep_token_id if config.place == "after-cls" else None
         self.template = Template(tokens, closing)
-        pieces, told = (
-            self.template.size,
-            f"{SLOT} x {count}" + (", and 1 that closes them" if closing is not None else ""),
-        )
-        self.reader = reader_beside(self.files, alone, pieces, f"{pieces} for {count} labels ({told})")
+        pieces = self.template.size
+        told = f"{SLOT} x {count}" + (", and 1 that closes them" if closing is not None else "")
+        self.reader = reader_beside(self.files, alone, pieces, f"{pieces} for {count} labels ({told})", self.limit)
         check_pooling(config.pooling, self.reader)
         self.start = self.reader.before if config.place == "after-cls" else 0
         self.padding = tokenizer.pad_token_id or 0

@@ -123,7 +123,7 @@ def test_the_document_is_cut_and_slots_are_not(build: Build, read: Read) -> None
 
 def test_no_room_for_the_document_is_refused_with_the_arithmetic(build: Build) -> None:
     told = r"max_length = 48 positions - 46 for 15 labels \(3 x 15, and 1 that closes them\) - 2 special tokens leave 0"
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ValueError, match=told + " for the document: 49 would be needed and the model has 48"):
         build(count=15)
     with pytest.raises(ValueError, match=r"48 positions - 48 for 16 labels \(3 x 16\) - 2 special tokens leave 0"):
         build(count=16, place="before-cls")

@@ -22,16 +22,23 @@ class Candidates(Sampler):
     """
 
     def anchors(self, split: LabelledRows, rows: np.ndarray) -> np.ndarray:
-        """The documents of `rows` with a label that can be drawn; notes how many documents and labels cannot be."""
+        """The documents of `rows` with a label that can be drawn; notes how many documents and labels cannot be.
+
+        Where no label can be, it notes the largest n with which one could.
+        """
         sets = split.label_sets
-        drawable = self._drawable(np.bincount(sets.values, minlength=sets.label_count), len(split))  # (L,) bool
+        counts = np.bincount(sets.values, minlength=sets.label_count)  # (L,)
+        drawable = self._drawable(counts, len(split))  # (L,) bool
         able = np.zeros(len(split), dtype=bool)
         able[sets.rows[drawable[sets.values]]] = True
         left, lost = int((~able[rows]).sum()), int((~drawable).sum())
         missed = [(left, counted(len(rows), "document")), (lost, counted(len(drawable), "label"))]
         told = " and ".join(f"{number:,} of {whole}" for number, whole in missed if number)
         needed = f"it takes a label that at least 2 documents carry and {self.config.n - 1} lack"
-        self.notes = [f"{told} cannot be drawn: {needed}"] if told else []
+        most = len(split) - int(counts[counts > 1].min(initial=len(split))) + 1
+        possible = f"n = {most} is the most for this split" if most > 1 else "no n will do for this split"
+        hint = "" if drawable.any() else f" ({possible})"
+        self.notes = [f"{told} cannot be drawn: {needed}{hint}"] if told else []
         return rows[able[rows]]
 
     def draw(self, draw: Draw, split: LabelledRows, rng: Rng) -> Draw:

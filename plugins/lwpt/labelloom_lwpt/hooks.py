@@ -39,6 +39,7 @@ def labelloom_components() -> list[Component]:
             target="labelloom_lwpt.candidates:Candidates",
             config="labelloom_lwpt.config:CandidatesConfig",
             gives=frozenset({"relation", "candidates", "role:target", "role:candidate"}),
+            only_carried=True,
             summary="One label a document, another document that carries it and n - 1 that lack it (section 2.1)",
         ),
         Component(

@@ -177,7 +177,19 @@ def test_what_is_there_stays_first_and_in_order(thirty: LabelledRows) -> None:
             [[1]],
             2,
             "1 of 1 document and 1 of 1 label cannot be drawn: it takes a label that at least 2 documents carry and "
-            "1 lack",
+            "1 lack (no n will do for this split)",
+        ),
+        (
+            [[1, 1], [1, 1], [0, 1], [0, 1], [0, 0]],
+            5,
+            "5 of 5 documents and 2 of 2 labels cannot be drawn: it takes a label that at least 2 documents carry and "
+            "4 lack (n = 4 is the most for this split)",
+        ),
+        (
+            [[1], [1]],
+            2,
+            "2 of 2 documents and 1 of 1 label cannot be drawn: it takes a label that at least 2 documents carry and "
+            "1 lack (no n will do for this split)",
         ),
     ],
 )
@@ -192,6 +204,18 @@ def test_of_the_documents_that_others_leave_only_those_are_told() -> None:
     split, asked = rows_of([[1, 0], [1, 0], [0, 0], [0, 0]]), sampler(3, 2)
     assert asked.anchors(split, np.array([1, 3])).tolist() == [1]
     assert asked.notes[0].startswith("1 of 2 documents and 1 of 2 labels cannot be drawn")
+
+
+@settings(max_examples=100, deadline=None)
+@given(arrays.arrays(bool, st.tuples(st.integers(1, 7), st.integers(1, 3))))
+def test_the_largest_n_that_is_told_is_the_largest_that_draws(truth: np.ndarray) -> None:
+    """Against trying each."""
+    split, rows = rows_of(truth.astype(int).tolist()), np.arange(len(truth))
+    works = [n for n in range(2, 12) if len(sampler(n, truth.shape[1]).anchors(split, rows))]
+    asked = sampler(12, truth.shape[1])
+    asked.anchors(split, rows)
+    told = f"n = {max(works)} is the most for this split" if works else "no n will do for this split"
+    assert asked.notes[0].endswith(f" ({told})")
 
 
 @settings(max_examples=200, deadline=None)

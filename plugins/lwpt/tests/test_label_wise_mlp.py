@@ -139,7 +139,8 @@ def test_it_starts_with_scores_as_spread_as_its_input_whatever_the_number_of_lab
 def test_a_width_between_layers_that_are_not_there_is_refused(form: str) -> None:
     with pytest.raises(ValidationError) as told:
         LabelWiseMLPConfig(form=form, hidden=8)
-    assert f'form = "{form}" has one layer and no width between two: remove hidden' in str(told.value)
+    assert f'form = "{form}" has one layer and no width between two: remove hidden, or say' in str(told.value)
+    assert LabelWiseMLPConfig.model_validate({"form": form, "hidden": "none"}).hidden is None
 
 
 @pytest.mark.parametrize("form", ["mlp", "linear", "diagonal"])

@@ -12,11 +12,14 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from torch import Tensor, nn
 
+from labelloom.bundles import Catalogue
 from labelloom.components import Component
+from labelloom.compose.check import check
 from labelloom.config import Held, PartSpec, Signature
 from labelloom.data.labels import LabelSpace
-from labelloom.errors import TrainingError
+from labelloom.errors import CompositionError, TrainingError
 from labelloom.interfaces import Batch, Context, Encoder, Reader, States, pad
+from labelloom.spec import validate_spec
 from labelloom_lwpt.config import PairedConfig
 from labelloom_lwpt.hooks import labelloom_components
 from labelloom_lwpt.paired import Paired
@@ -261,3 +264,42 @@ def test_the_candidate_encoder_is_like_the_target_s_unless_told() -> None:
     assert other.candidate == PartSpec(use="made/words")
     with pytest.raises(ValidationError, match=r"(?s)target.*Field required"):
         PairedConfig.model_validate({"candidate": {"use": "made/words"}})
+    none = PairedConfig.model_validate({**TWINS, "candidate": "none"})
+    assert none.candidate is none.target
+
+
+ASKED = "lwpt/paired needs labels from the part that it holds here, and standard/bilstm gives document, tokens"
+
+
+@pytest.mark.parametrize(
+    ("encoders", "told"),
+    [
+        ({"target": {"use": "lwpt/lw-lstm", "hidden": 0}}, ["target.hidden: must be more than 0, not 0"]),
+        ({"target": {"use": 3}}, ["target.use: must be text in quotes, not 3"]),
+        ({"target": {"use": "standard/bilstm"}}, [f"target: {ASKED}"]),
+        (
+            {"target": {"use": "standard/bilstm"}, "candidate": {"use": "standard/bilstm"}},
+            [f"target: {ASKED}", f"candidate: {ASKED}"],
+        ),
+        (
+            {"target": {"use": "lwpt/lw-lstm"}, "candidate": {"use": "lwpt/lw-lstm", "layers": 0}},
+            ["candidate.layers: must be more than 0, not 0"],
+        ),
+        (
+            {"target": {"use": "lwpt/lw-lstm"}, "candidate": {"use": "standard/bilstm"}},
+            [f"candidate: {ASKED}"],
+        ),
+    ],
+)
+def test_a_mistake_is_told_where_it_is_written(encoders: dict[str, Any], told: list[str], catalogue: Catalogue) -> None:
+    raw = {
+        "name": "twins",
+        "data": {"source": "arxiv-mini"},
+        "model": {"encoder": {"use": "lwpt/paired", **encoders}, "predictor": {"use": "lwpt/label-wise-mlp"}},
+        "tasks": [{"use": "standard/bce"}],
+    }
+    with pytest.raises(CompositionError) as error:
+        check(validate_spec(raw), catalogue=catalogue)
+    assert [f"{problem.where}: {problem.message}" for problem in error.value.problems] == [
+        f"model.encoder.{each}" for each in told
+    ]

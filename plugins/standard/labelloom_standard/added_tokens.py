@@ -34,8 +34,17 @@ class ExtendedEmbedding(nn.Module):
         return torch.where(added[..., None], self.added((ids - self.first).clamp(min=0)), own)
 
 
-def extend_vocabulary(model: Any, count: int) -> ExtendedEmbedding:
-    """Give the model `count` more tokens; what it now embeds with."""
+def extend_vocabulary(model: Any, count: int, tokenizer: Any) -> ExtendedEmbedding:
+    """Give the model `count` more tokens; what it now embeds with.
+
+    Raises ValueError where the tokenizer has ids that the model has none for: documents would be read as these tokens.
+    """
+    known, own = model.get_input_embeddings().num_embeddings, 1 + max(tokenizer.get_vocab().values())
+    if own > known:
+        raise ValueError(
+            f"the tokenizer's ids go up to {own - 1}, but the model embeds {known} tokens: give it the tokenizer that "
+            "it was trained with"
+        )
     embedding = ExtendedEmbedding(model.get_input_embeddings(), count, _std(model))
     model.set_input_embeddings(embedding)
     return embedding

@@ -101,19 +101,43 @@ class LabelStates(nn.Module):
         return (own / self.sizes.to(pieces.dtype)).mT @ pieces @ own
 
 
-def reader_beside(files: Files, alone: PieceReader, extra: int, arithmetic: str) -> PieceReader:
+def reader_beside(files: Files, alone: PieceReader, extra: int, arithmetic: str, limit: int | None) -> PieceReader:
     """The reader that leaves to pieces `extra` of the positions that the reader of documents `alone` fills.
 
-    Raises ValueError, with `arithmetic` of what the pieces take, where nothing is left for documents.
+    Raises ValueError, with `arithmetic` of what the pieces take, where nothing is left for documents; `limit` is how
+    many positions the model has, None where it has no limit.
     """
     special = alone.before + alone.after
     room = alone.max_length - extra
     if room <= special:
         raise ValueError(
             f"max_length = {alone.max_length} positions - {arithmetic} - {special} special tokens leave "
-            f"{max(0, room - special)} for the document"
+            f"{max(0, room - special)} for the document: {_wanted(extra + special + 1, limit)}"
         )
     return PieceReader(files, room)
+
+
+def _wanted(least: int, limit: int | None) -> str:
+    """What to do where `least` positions are needed and the model has `limit`."""
+    if limit is None:
+        return f"max_length must be {least} at least"
+    if least <= limit:
+        return f"max_length must be {least} at least, and the model has {limit}"
+    return f"{least} would be needed and the model has {limit}: take one that has more, or an encoder without labels"
+
+
+def crowding(labels: int, taken: int, reader: PieceReader, limit: int | None) -> list[str]:
+    """A note where the pieces of `labels` labels take so many positions, `taken`, that documents are cut short.
+
+    So many are more than a third of all that are read. `reader` is the one that reads documents beside them, and
+    `limit` how many positions the model has, None where it has no limit.
+    """
+    whole = taken + reader.max_length
+    if 3 * taken <= whole:
+        return []
+    left = reader.max_length - reader.before - reader.after
+    more = f"; the model has {limit}" if limit is not None and limit > whole else ""
+    return [f"{labels} labels take {taken} of max_length = {whole} positions: {left} are left for the document{more}"]
 
 
 def _at(states: Tensor, places: Tensor) -> Tensor:

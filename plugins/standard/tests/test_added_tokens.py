@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ KINDS = {
     "modernbert": {"pad_token_id": 0, "global_attn_every_n_layers": 1},
 }
 WORDS = 30
+TOKENIZER = SimpleNamespace(get_vocab=lambda: {"first": 0, "last": WORDS - 1})
 
 
 def made(kind: str) -> Any:
@@ -39,7 +41,7 @@ def test_any_model_reads_added_tokens(kind: str) -> None:
     model = made(kind)
     words = torch.tensor([[5, 6, 7, 8]])
     before = model(input_ids=words).last_hidden_state
-    embedding = extend_vocabulary(model, 3)
+    embedding = extend_vocabulary(model, 3, TOKENIZER)
 
     # A token that is a copy of a word's is read as that word.
     with torch.no_grad():
@@ -58,7 +60,7 @@ def test_any_model_reads_added_tokens(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_states_depend_on_no_padding(kind: str, behind: bool) -> None:
     model = made(kind)
-    embedding = extend_vocabulary(model, 2)
+    embedding = extend_vocabulary(model, 2, TOKENIZER)
     padding = KINDS[kind].get("pad_token_id", 0)
     pieces, segments = torch.tensor([embedding.first, embedding.first + 1, 3]), torch.tensor([1, 1, 0])
     documents = [[2, 5, 6, 7, 8, 3], [2, 9, 3], [2, 3]]
@@ -79,6 +81,12 @@ def test_states_depend_on_no_padding(kind: str, behind: bool) -> None:
         torch.testing.assert_close(found[row], alone[start : start + 3], atol=1e-5, rtol=1e-5)
         document = torch.cat([alone[:start], alone[start + 3 :]])
         torch.testing.assert_close(own[row, : len(words)], document, atol=1e-5, rtol=1e-5)
+
+
+def test_a_tokenizer_whose_ids_would_be_those_of_added_tokens() -> None:
+    more = SimpleNamespace(get_vocab=lambda: {"last": WORDS - 1, "added by someone": WORDS})
+    with pytest.raises(ValueError, match="the tokenizer's ids go up to 30, but the model embeds 30 tokens"):
+        extend_vocabulary(made("bert"), 2, more)
 
 
 @pytest.mark.parametrize("kind", ["bert", "roberta", "electra", "albert"])
@@ -102,7 +110,7 @@ def test_a_model_without_segments_gets_none() -> None:
 def test_without_added_the_weights_have_the_names_of_the_files() -> None:
     model = made("bert")
     names = list(model.state_dict())
-    words, segments = extend_vocabulary(model, 2), extend_segments(model, 2)
+    words, segments = extend_vocabulary(model, 2, TOKENIZER), extend_segments(model, 2)
     extended = list(model.state_dict())
     assert extended != names
     with without_added(model):

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labelloom_standard.label_slots import LabelStates, append, insert, reader_beside
+from labelloom_standard.label_slots import LabelStates, append, crowding, insert, reader_beside
 from labelloom_standard.pieces import PieceReader
 from labelloom_standard.pretrained import architecture_files
 
@@ -64,6 +64,24 @@ def test_a_label_s_state_is_the_mean_of_its_own_pieces() -> None:
 def test_no_room_beside_the_pieces_is_refused_with_the_arithmetic(bert: Path) -> None:
     files = architecture_files(bert)
     alone = PieceReader(files, 20)
-    assert reader_beside(files, alone, 17, "17 for labels").max_length == 3
-    with pytest.raises(ValueError, match="max_length = 20 positions - 18 for labels - 2 special tokens leave 0"):
-        reader_beside(files, alone, 18, "18 for labels")
+    assert reader_beside(files, alone, 17, "17 for labels", 24).max_length == 3
+    with pytest.raises(ValueError, match="leave 0") as told:
+        reader_beside(files, alone, 18, "18 for labels", 24)
+    assert str(told.value) == (
+        "max_length = 20 positions - 18 for labels - 2 special tokens leave 0 for the document: "
+        "max_length must be 21 at least, and the model has 24"
+    )
+    with pytest.raises(ValueError, match=r"for the document: max_length must be 33 at least$"):
+        reader_beside(files, alone, 30, "30 for labels", None)
+    with pytest.raises(ValueError, match="33 would be needed and the model has 32: take one that has more, or an enco"):
+        reader_beside(files, alone, 30, "30 for labels", 32)
+
+
+def test_labels_that_crowd_documents_out_are_told(bert: Path) -> None:
+    """Where they take more than a third of all positions; the document's are without its special tokens."""
+    files = architecture_files(bert)
+    assert crowding(6, 6, PieceReader(files, 12), 24) == []
+    told = "7 labels take 7 of max_length = 19 positions: 10 are left for the document"
+    assert crowding(7, 7, PieceReader(files, 12), 24) == [f"{told}; the model has 24"]
+    assert crowding(7, 7, PieceReader(files, 12), 19) == [told]
+    assert crowding(7, 7, PieceReader(files, 12), None) == [told]

@@ -126,3 +126,15 @@ def test_hooks_and_options_import_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_the_command_s_help_loads_nothing_heavy() -> None:
+    code = (
+        "import sys; from labelloom.cli import main\n"
+        "try: main()\n"
+        "finally: print([name for name in ('torch', 'transformers', 'scipy', 'numpy') if name in sys.modules])"
+    )
+    command = [sys.executable, "-c", code, "standard/attention", "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("Usage: labelloom standard/attention [OPTIONS] {RUN}")
+    assert done.stdout.endswith("\n[]\n")

@@ -210,7 +210,11 @@ def test_gensim_that_is_missing_is_told(corpus: Corpus, monkeypatch: pytest.Monk
         ({"vectors": "skipgram"}, '\'skipgram\' is neither "skip-gram", "cbow" nor a path: write "skip-gram"'),
         ({"vectors": "glove.txt"}, 'nor a path: write "./glove.txt", if it is a file beside the spec'),
         ({"train_vectors": False}, "train_vectors = false leaves vectors as they start, and without vectors that is"),
-        ({"vector_epochs": 3}, 'vector_epochs would be ignored: only vectors = "skip-gram" or "cbow" are trained'),
+        (
+            {"vector_epochs": 3},
+            'vector_epochs would be ignored: only vectors = "skip-gram" or "cbow" are trained: '
+            'remove vector_epochs, or say vector_epochs = "none" where the spec extends another',
+        ),
         (
             {"vectors": "./x", "vector_epochs": 3, "vector_window": 2},
             "vector_epochs and vector_window would be ignored",

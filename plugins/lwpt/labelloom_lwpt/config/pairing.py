@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from pydantic import Field, model_validator
 
@@ -19,16 +18,18 @@ class PairedConfig(Config):
         None, description="What encodes those others, with weights of its own; default an encoder like the target's."
     )
 
-    @model_validator(mode="before")
-    @classmethod
-    def _twins(cls, values: Any) -> Any:
-        if isinstance(values, dict) and "target" in values and values.get("candidate") is None:
-            return {**values, "candidate": values["target"]}
-        return values
+    @model_validator(mode="after")
+    def _twins(self) -> PairedConfig:
+        if self.candidate is None:
+            object.__setattr__(self, "candidate", self.target)  # the config is frozen
+        return self
 
     def signature(self, record: Component, parts: Mapping[str, Signature]) -> Signature:
         """Both parts must give labels; what they read of draws comes from outside, and roles where there are any."""
-        holds = {path: Held(must_give=frozenset({"labels"})) for path in ("target", "candidate")}
+        # A candidate encoder that nobody wrote lacks what the target's lacks, which is told of that one.
+        alike = self.candidate is self.target and parts["candidate"] == parts["target"]
+        asked = ("target",) if alike else ("target", "candidate")
+        holds = {path: Held(must_give=frozenset({"labels"})) for path in asked}
         drawn = frozenset(
             need for need in outside_needs(parts, holds) if any(is_draw(name) for name in Need.parse(need).alternatives)
         )

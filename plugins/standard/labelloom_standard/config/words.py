@@ -72,6 +72,6 @@ class WordOptions(Config):
         if told and self.vectors not in TRAINED:
             raise ValueError(
                 f'{" and ".join(told)} would be ignored: only vectors = "skip-gram" or "cbow" are trained: '
-                f'{taken_away(*told)}'
+                f"{taken_away(*told)}"
             )
         return self
