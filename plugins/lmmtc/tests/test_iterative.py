@@ -249,7 +249,7 @@ def train(bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callab
                 for word, label in zip(words, own, strict=True)
             ]
             (folder / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-        encoder = {"use": "lmmtc/label-mask-encoder", "pretrained": str(bert)}
+        encoder: dict[str, Any] = {"use": "lmmtc/label-mask-encoder", "pretrained": str(bert)}
         if iterative is not None:
             encoder["iterative"] = iterative
         raw = {
