@@ -203,7 +203,7 @@ class Checker:
         axes = {name: own for node in nodes for name, own in {**node.component.axes, **node.signature.axes}.items()}
         for node in nodes:
             if node.signature.labels != "all" and node.component.kind != "encoder":
-                takes = [n for need in node.signature.needs for n in Need.parse(need).alternatives if not is_draw(n)]
+                takes = [name for name in node.reads if not is_draw(name)]
                 makes = sorted(n for n in node.signature.gives if side(n, axes) == "document")
                 from_labels = sorted(n for n in takes if side(n, axes) == "label")
                 if makes and from_labels:

@@ -28,8 +28,9 @@ def unread_draws(stage: StagePlan, live: set[str], catalogue: Catalogue) -> Iter
     """Samplers of whose draws nothing, or not all that the input tells or relates, is read."""
     readers = [node for node in stage.model.nodes if node.path in live]
     readers += [task.node for task in stage.tasks] + list(stage.samplers)
-    read = {name for node in readers for name in _needed(node)}
-    if any(side(name, {}) == "label" for node in readers for name in _names(node) if not is_draw(name)):
+    read = {name for node in readers for name in node.reads}
+    named = (name for node in readers for name in (*node.signature.gives, *node.reads))
+    if any(side(name, {}) == "label" for name in named if not is_draw(name)):
         read.add("candidates")
     for sampler in stage.samplers:
         unread = sorted(sampler.signature.gives - read)
@@ -134,15 +135,5 @@ def _without(top: Node, stage: StagePlan, flow: ModelFlow) -> Iterator[TaskPlan]
     for task in stage.tasks:
         here = flow.at(task.branch)
         rests = live_paths(here, here.choose(task.node)[0]) | {task.node.path}
-        if top.path not in rests and stage.draws & set(_needed(task.node)):
+        if top.path not in rests and stage.draws & set(task.node.reads):
             yield task
-
-
-def _needed(node: Node) -> Iterator[str]:
-    for need in node.signature.needs:
-        yield from Need.parse(need).alternatives
-
-
-def _names(node: Node) -> Iterator[str]:
-    yield from node.signature.gives
-    yield from _needed(node)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from labelloom.components import WHAT_SCORES_DO, Need, Scale
+from labelloom.components import WHAT_SCORES_DO, Scale
 from labelloom.compose.plan import ModelPlan, Node
 from labelloom.errors import Problem
 
@@ -25,8 +25,7 @@ def iteration_problems(model: ModelPlan, inference: frozenset[str], scale: Scale
             (f"let {nodes[0].key} alone say it, and give {node.key} options of its own: all parts read what is told",),
         )
     for node in nodes[:1]:
-        needs = {name for need in node.signature.needs for name in Need.parse(need).alternatives}
-        if "given" not in needs:
+        if "given" not in node.reads:
             yield Problem(
                 node.key,
                 f"{node.component.name} would predict in several passes, each told labels that the one before was sure "

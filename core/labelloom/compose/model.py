@@ -9,7 +9,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from labelloom.components import Need, Scale, is_draw, side
+from labelloom.components import Scale, is_draw, side
 from labelloom.compose.iteration import iterative_nodes
 from labelloom.compose.plan import ModelPlan, Node
 from labelloom.interfaces import Batch, Encoder, Part, States, Task
@@ -169,7 +169,7 @@ class Model(nn.Module):
                 if place <= last or not (self._label_side(node) or node.signature.gives & waiting):
                     once.add(node.path)
                 else:
-                    waiting.update(name for need in node.signature.needs for name in Need.parse(need).alternatives)
+                    waiting.update(node.reads)
         once.add(self.plan.encoder.path)
         return frozenset(once), self.inference - once
 
@@ -186,7 +186,7 @@ class Model(nn.Module):
         )
 
     def _label_side(self, node: Node) -> bool:
-        names = [*node.signature.gives, *(n for need in node.signature.needs for n in Need.parse(need).alternatives)]
+        names = [*node.signature.gives, *node.reads]
         return any(side(name, self._axes) == "label" for name in names if not is_draw(name))
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from pydantic import BaseModel
 
-from labelloom.components import Component, Scale
+from labelloom.components import Component, Need, Scale
 from labelloom.config import Signature
 from labelloom.spec import Spec, TrainingSettings
 
@@ -34,6 +34,11 @@ class Node:
     def title(self) -> str:
         """Place and component, for messages."""
         return f"{self.key} ({self.component.name})"
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Every name that would meet one of its needs."""
+        return tuple(name for need in self.signature.needs for name in Need.parse(need).alternatives)
 
     def walk(self) -> Iterator[Node]:
         """This node, then all those beneath it."""

@@ -63,7 +63,7 @@ class Batch:
     def pick(self, full: Tensor) -> Tensor:
         """(1 or B, C, ...): the labels under consideration out of (1 or B, L, ...) values for every label.
 
-        Values that are the same for every document, (L, ...), are picked by `full[batch.label_ids]`.
+        Values that are the same for every document, (L, ...), are what `look_up` is for.
         """
         if self.every_label:
             return full
@@ -71,6 +71,10 @@ class Batch:
             return full[:, self.label_ids[0]]
         rows = torch.arange(len(self), device=full.device)[:, None]
         return full.expand(len(self), *full.shape[1:])[rows, self.label_ids]
+
+    def look_up(self, table: Tensor) -> Tensor:
+        """(1 or B, C, ...): the rows of the labels under consideration in a table (L, ...) of one row a label."""
+        return table[None] if self.every_label else table[self.label_ids]
 
     def where(self, role: str) -> Tensor:
         """(R,) int64: the places in the batch of the rows with this role; none when no row has one."""

@@ -42,22 +42,23 @@ def ask(stage: StagePlan, corpus: Corpus, assets: AllAssets) -> Asked:
     if not stage.samplers:
         return Asked()
     samplers = build_samplers(stage, corpus.labels, assets)
-    problem = _problem(stage, corpus.train, samplers)
-    if problem is not None:
-        return Asked(problems=(problem,))
+    left = _narrowed(corpus.train, samplers)
+    if len(left[-1]) == 0:
+        return Asked(problems=(_problem(stage, corpus.train, samplers, left),))
     notes = [f"{sampler.path}: {note}" for sampler in samplers for note in sampler.notes]
     if not is_of_tasks(metric_of(stage)):
         return Asked(tuple(notes))
 
     split, samplers = corpus.validation, build_samplers(stage, corpus.labels, assets)
-    problem = _problem(stage, split, samplers)
-    if problem is None:
-        found = len(anchors_on(split, samplers))
+    left = _narrowed(split, samplers)
+    found = len(left[-1])
+    if found:
         if found < len(split):
             whole = counted(len(split), "document")
             notes.append(f"stage {stage.name!r}: what its tasks tell on validation rests on {found:,} of {whole}")
         notes += [f"{sampler.path}, on validation: {note}" for sampler in samplers for note in sampler.notes]
         return Asked(tuple(notes))
+    problem = _problem(stage, split, samplers, left)
     if stage.settings.keep == "last" and stage.settings.patience is None:
         notes.append(f"stage {stage.name!r}: its losses on validation are not told: {problem.message}")
         return Asked(tuple(notes), measured=False)
@@ -77,12 +78,9 @@ def _narrowed(split: Split, samplers: Sequence[Sampler]) -> list[np.ndarray]:
     return left
 
 
-def _problem(stage: StagePlan, split: Split, samplers: Sequence[Sampler]) -> Problem | None:
-    """The sampler that leaves no row of `split` to anchor on, told at its place; None where there are some."""
-    left = _narrowed(split, samplers)
-    place = next((place for place, anchors in enumerate(left[1:]) if len(anchors) == 0), None)
-    if place is None:
-        return None
+def _problem(stage: StagePlan, split: Split, samplers: Sequence[Sampler], left: Sequence[np.ndarray]) -> Problem:
+    """The first sampler that leaves no row of `split` to anchor on, told at its place; `left` is what each leaves."""
+    place = next(place for place, anchors in enumerate(left[1:]) if len(anchors) == 0)
     node, name = stage.samplers[place], stage.samplers[place].component.name
     before = f" among the {len(left[place]):,} that those before it leave" if len(left[place]) < len(split) else ""
     message = f"{name} finds no document of the {split.name} split to anchor on{before}"

@@ -9,10 +9,10 @@ from pydantic import Field, model_validator
 
 from labelloom.components import Component
 from labelloom.config import Config, Signature
-from labelloom_standard.config import LanguageModelOptions
+from labelloom_standard.config import LabelSlotOptions
 
 
-class JointEncoderConfig(LanguageModelOptions):
+class JointEncoderConfig(LabelSlotOptions):
     """`laco/joint-encoder`."""
 
     max_length: int = Field(
@@ -29,11 +29,6 @@ class JointEncoderConfig(LanguageModelOptions):
     segments: bool = Field(
         True, description="Labels get the second segment, where the model knows segments; as in BERT's sentence pairs."
     )
-    pooling: Literal["cls", "mean"] = Field(
-        "cls",
-        description="What `document` is: the state of the first special token, or the mean of the document's own.",
-    )
-    text_alone: bool = Field(False, description="Read the document without the labels; a stage may say so.")
 
     @model_validator(mode="after")
     def _new_tokens_start(self) -> JointEncoderConfig:

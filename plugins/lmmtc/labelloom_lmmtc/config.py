@@ -9,10 +9,10 @@ from pydantic import Field, model_validator
 
 from labelloom.components import Component
 from labelloom.config import Config, Signature
-from labelloom_standard.config import LabelLinearConfig, LanguageModelOptions
+from labelloom_standard.config import LabelLinearConfig, LabelSlotOptions
 
 
-class LabelMaskConfig(LanguageModelOptions):
+class LabelMaskConfig(LabelSlotOptions):
     """`lmmtc/label-mask-encoder`."""
 
     max_length: int | None = Field(
@@ -35,10 +35,6 @@ class LabelMaskConfig(LanguageModelOptions):
     segments: Literal["one", "label"] = Field(
         "one", description="Labels and document share the first segment, or each label gets a new one of its own."
     )
-    pooling: Literal["cls", "mean"] = Field(
-        "cls",
-        description="What `document` is: the state of the first special token, or the mean of the document's own.",
-    )
     mask_words: float = Field(
         0.0,
         ge=0,
@@ -46,7 +42,6 @@ class LabelMaskConfig(LanguageModelOptions):
         description="Share of the document's pieces that are hidden in training, for a task to predict: 8 of 10 are "
         "masked, 1 is another piece, 1 stays.",
     )
-    text_alone: bool = Field(False, description="Read the document without the labels; a stage may say so.")
     iterative: int | None = Field(
         None,
         gt=0,

@@ -32,7 +32,8 @@ class LabelMaskEncoder(SlotEncoder):
     tokens, document  (B, T, H) the states of x, (B, H)
     labels            (B, C, H) the states at the slots; every slot is in the input, those asked about are picked
     lmmtc.slots       (B, C, 2) the logits of NO-i and YES-i at the slot of label i
-    lmmtc.totals      mask (B, C) -> (M,): the log of the sum of exp of every token's logit at the slots in the mask
+    lmmtc.totals      places -> (M,): the log of the sum of exp of every token's logit at these of the slots, which a
+                      mask (B, C) tells or two indices (M,)
     lmmtc.words       () -> (M,): -log p of each piece of x that the input hides; in training alone are any hidden
     """
 
@@ -115,8 +116,8 @@ class LabelMaskEncoder(SlotEncoder):
         present = batch.inputs["attention_mask"].bool()
         return insert(ids, present, self.template(batch.given), self.segments, self.padding, self.start)
 
-    def _totals(self, labels: Tensor, mask: Tensor) -> Tensor:
-        return self.head(labels[mask]).logsumexp(-1)
+    def _totals(self, labels: Tensor, places: Tensor | tuple[Tensor, ...]) -> Tensor:
+        return self.head(labels[places]).logsumexp(-1)
 
     def _words(self, tokens: Tensor, hidden: Tensor, ids: Tensor) -> Tensor:
         return F.cross_entropy(self.head(tokens[hidden]), ids[hidden], reduction="none")

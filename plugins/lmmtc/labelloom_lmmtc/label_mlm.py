@@ -38,6 +38,6 @@ class LabelMLM(Task):
         counts = batch.countable
         places = counts.nonzero(as_tuple=True)  # looked for once, since a GPU has to be waited for
         truth = targets.dense(batch.label_ids).expand_as(counts)[places].long()
-        totals: Tensor = states.first("lmmtc.totals")(counts)
+        totals: Tensor = states.first("lmmtc.totals")(places)
         answers = states.first("lmmtc.slots")[places].to(totals.dtype)  # (M, 2)
         return totals - answers.gather(1, truth[:, None])[:, 0]

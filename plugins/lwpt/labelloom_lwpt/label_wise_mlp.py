@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from labelloom.interfaces import Batch, Context, Predictor, States
 from labelloom_lwpt.config import LabelWiseMLPConfig
+from labelloom_standard.label_linear import score_each
 
 _HIDDEN = 1024
 _MOST = 10**9
@@ -40,15 +41,11 @@ class LabelWiseMLP(Predictor):
     def forward(self, states: States, batch: Batch) -> States:
         """`states` with scores (B, C)."""
         labels: Tensor = states.first("labels")
-        scores = self._diagonal(labels, batch) if self.config.form == "diagonal" else self.layers(labels.flatten(1))
+        if self.config.form == "diagonal":
+            scores = score_each(cast(nn.Linear, self.layers), labels, batch)
+        else:
+            scores = self.layers(labels.flatten(1))
         return states.add(scores=scores if self.graph is None else scores @ self.graph)
-
-    def _diagonal(self, labels: Tensor, batch: Batch) -> Tensor:
-        layer = cast(nn.Linear, self.layers)
-        weight, bias = layer.weight[None], layer.bias[None]
-        if not batch.every_label:
-            weight, bias = layer.weight[batch.label_ids], layer.bias[batch.label_ids]
-        return torch.einsum("bck,bck->bc", labels, weight.expand_as(labels)) + bias
 
 
 def _refuse_too_many(config: LabelWiseMLPConfig, count: int, width: int) -> None:

@@ -18,4 +18,4 @@ class LabelQueries(nn.Module):
 
     def forward(self, batch: Batch) -> Tensor:
         """(1 or B, C, H): of the labels under consideration, shared or each document's own."""
-        return self.weight[None] if batch.every_label else self.weight[batch.label_ids]
+        return batch.look_up(self.weight)

@@ -28,6 +28,5 @@ class LabelAttention(LabelModule):
     def forward(self, states: States, batch: Batch) -> States:
         """`states` with labels."""
         tokens, mask = states.first("tokens"), states.first("token_mask")
-        queries = self.queries[None] if batch.every_label else self.queries[batch.label_ids]  # (1 or B, C, H)
-        scores = queries @ tokens.mT  # (B, C, T)
+        scores = batch.look_up(self.queries) @ tokens.mT  # (B, C, T)
         return states.add(labels=self.dropout(attend(scores, tokens, mask)))

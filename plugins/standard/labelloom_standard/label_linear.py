@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from labelloom.interfaces import Batch, Context, Predictor, States
 from labelloom_standard.config import LabelLinearConfig
@@ -26,7 +26,10 @@ class LabelLinear(Predictor):
         labels = self.dropout(states.first("labels"))
         if self.shared:
             return states.add(scores=self.out(labels)[..., 0])
-        weight, bias = self.out.weight[None], self.out.bias[None]
-        if not batch.every_label:
-            weight, bias = self.out.weight[batch.label_ids], self.out.bias[batch.label_ids]
-        return states.add(scores=torch.einsum("bck,bck->bc", labels, weight.expand_as(labels)) + bias)
+        return states.add(scores=score_each(self.out, labels, batch))
+
+
+def score_each(layer: nn.Linear, labels: Tensor, batch: Batch) -> Tensor:
+    """(B, C): w_k . labels_k + b_k, with row k of `layer`, from K numbers to L, for the labels (B, C, K)."""
+    weight, bias = batch.look_up(layer.weight), batch.look_up(layer.bias)
+    return torch.einsum("bck,bck->bc", labels, weight.expand_as(labels)) + bias

@@ -2,7 +2,7 @@
 
 from labelloom_standard.config.encoders import BiLSTMConfig, ChainConfig, CNNConfig, TransformerConfig
 from labelloom_standard.config.label_modules import LabelAttentionConfig, LabelQueryConfig, LabelTableConfig
-from labelloom_standard.config.language_model import LanguageModelOptions
+from labelloom_standard.config.language_model import LabelSlotOptions, LanguageModelOptions
 from labelloom_standard.config.losses import AsymmetricConfig, BCEConfig, FocalConfig, SoftmaxConfig
 from labelloom_standard.config.predictors import LabelLinearConfig, LinearConfig
 from labelloom_standard.config.words import WordOptions
@@ -17,6 +17,7 @@ __all__ = [
     "LabelAttentionConfig",
     "LabelLinearConfig",
     "LabelQueryConfig",
+    "LabelSlotOptions",
     "LabelTableConfig",
     "LanguageModelOptions",
     "LinearConfig",

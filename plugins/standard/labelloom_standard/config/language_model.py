@@ -41,3 +41,13 @@ class LanguageModelOptions(Config):
         if self.random_init and self.sha256:
             raise ValueError("sha256 says which weights to read, but random_init = true reads none")
         return self
+
+
+class LabelSlotOptions(LanguageModelOptions):
+    """What every encoder is told that puts labels into a language model's input."""
+
+    pooling: Literal["cls", "mean"] = Field(
+        "cls",
+        description="What `document` is: the state of the first special token, or the mean of the document's own.",
+    )
+    text_alone: bool = Field(False, description="Read the document without the labels; a stage may say so.")
