@@ -26,7 +26,7 @@ from labelloom.cli.output import in_order
 from labelloom.cli.show import SCALES, default_text
 from labelloom.components import KINDS, Component
 from labelloom.config import held_kinds
-from labelloom.evaluation.metrics import METRICS, METRICS_AT_K, Metric
+from labelloom.evaluation.metrics import DOCUMENT_METRICS_AT_K, METRICS, METRICS_AT_K, Metric
 from labelloom.formats import FORMS
 from labelloom.spec import BranchSpec, ModelSpec, Spec, StageSpec, TaskSpec, TrainingSettings
 from labelloom.spec.baseline import BaselineSettings
@@ -153,7 +153,7 @@ def _default_of(name: str, schema: dict[str, Any]) -> str:
 def metrics() -> str:
     """Every metric: its key, its name for people, what it is."""
     rows = [_metric(key, metric) for key, metric in METRICS.items()]
-    at_k = ((key, make(5)) for key, make in METRICS_AT_K.items())
+    at_k = ((key, make(5)) for key, make in (METRICS_AT_K | DOCUMENT_METRICS_AT_K).items())
     rows += [_metric(key, replace(metric, name=metric.name.replace("5", "k"))) for key, metric in at_k]
     return _table(("key", "name", ""), rows)
 

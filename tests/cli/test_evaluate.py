@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,12 @@ from sklearn.metrics import f1_score, precision_recall_fscore_support
 from typer.testing import Result
 
 import labelloom
+from labelloom.cli.evaluation_report import scores_of_rarest
+from labelloom.data.corpus import load_corpus
+from labelloom.data.label_sets import LabelSets
+from labelloom.errors import DataError
 from labelloom.evaluation.predictions import Predictions
+from labelloom.evaluation.ranking import Ranking
 
 from .conftest import TOPICS, lines
 
@@ -47,6 +54,78 @@ def test_text_has_both_thresholds_and_the_decision(labelloom_: Callable[..., Res
     assert "test at 0.5" in told
     assert f"micro-F1 {metrics['test']['micro_f1']:.4f} {metrics['test_at_0.5']['micro_f1']:.4f}" in told
     assert result.stderr == ""
+
+
+def expected_of_rarest(run: Path, count: int, corpus: Path) -> tuple[list[str], float, float]:
+    """Codes of the rarest labels of training, and P@20 and RP@20 of them, document by document."""
+    trained = [json.loads(line)["labels"] for line in (corpus / "train.jsonl").read_text().splitlines()]
+    frequency = {code: sum(code in labels for labels in trained) for code in TOPICS}
+    classifier = labelloom.load(run)
+    codes = sorted(TOPICS, key=lambda code: (frequency[code], classifier.labels.codes.index(code)))[:count]
+    saved = Predictions.load(run / "predictions.parquet")
+    assert saved.truth is not None
+    scores, truth = saved.ranking.to_dense(), saved.truth.to_dense()
+    plain, capped = [], []
+    for label in (classifier.labels.codes.index(code) for code in codes):
+        hits = truth[np.argsort(-scores[:, label]), label][:20].sum()
+        plain.append(hits / 20)
+        capped.append(hits / min(20, truth[:, label].sum()))
+    return codes, float(np.mean(plain)), float(np.mean(capped))
+
+
+def test_the_rarest_labels(
+    answer: Callable[..., Any], labelloom_: Callable[..., Result], run: Path, corpus: Path
+) -> None:
+    told = answer("evaluate", run, "--rarest", 2, "--json", "--bootstrap", 5)
+    codes, plain, capped = expected_of_rarest(run, 2, corpus)
+    assert told["rarest"] == codes
+    assert told["rarest_precision@20"] == pytest.approx(plain)
+    assert told["rarest_r_precision@20"] == pytest.approx(capped)
+    assert 0 < plain < capped
+    assert told["intervals"].keys() >= {"rarest_precision@1", "rarest_r_precision@20"}
+    text = lines(labelloom_("evaluate", run, "--rarest", 2).stdout)
+    assert f"P@20 of rarest labels {plain:.4f} {plain:.4f}" in text
+    said = next(line for line in text if line.startswith("rarest: "))
+    assert re.match(
+        r"rarest: 2 labels of \d+ to \d+ training documents, the fewest of those that a document here", said
+    )
+
+
+def test_where_the_ranking_is_cut_the_model_scores_every_document_for_the_rarest_labels(run: Path) -> None:
+    classifier = labelloom.load(run)
+    corpus = load_corpus(classifier.data)
+    assert corpus.test is not None
+    whole = classifier.rank_split(corpus.test)
+    cut = Ranking(whole.labels[:, :1], whole.scores[:, :1], whole.label_count)
+    told, told_of_cut = (
+        scores_of_rarest(3, classifier, corpus.test, ranking, corpus.statistics) for ranking in (whole, cut)
+    )
+    assert told_of_cut.labels.tolist() == told.labels.tolist()
+    np.testing.assert_allclose(told_of_cut.scores, told.scores, rtol=1e-5, atol=1e-6)
+
+
+def test_documents_without_labels_have_no_rarest(run: Path) -> None:
+    classifier = labelloom.load(run)
+    corpus = load_corpus(classifier.data)
+    bare = replace(corpus.validation, label_sets=LabelSets.from_lists([[]] * len(corpus.validation), len(TOPICS)))
+    with pytest.raises(DataError) as told:
+        scores_of_rarest(3, classifier, bare, classifier.rank_split(bare), corpus.statistics)
+    assert str(told.value) == (
+        "validation: there are no rarest labels: no scored document carries a label that a training document carries\n"
+        "    try: leave out --rarest"
+    )
+
+
+def test_the_rarest_labels_need_the_run_s_own_corpus(
+    labelloom_: Callable[..., Result], answer: Callable[..., Any], corpus: Path, folder: Path
+) -> None:
+    shutil.copytree(corpus, folder / "copy")
+    source = ["--set", f"data.source={folder / 'copy'}", "--set", "training.steps=2"]
+    run = answer("train", "tiny/words", *source, "--json")["run"]
+    shutil.rmtree(folder / "copy")
+    result = labelloom_("evaluate", run, "--data", corpus, "--rarest", 2)
+    assert result.exit_code == 1
+    assert result.stderr.startswith("data.source: no file or folder")
 
 
 def test_another_split(answer: Callable[..., Any], run: Path) -> None:

@@ -226,6 +226,7 @@ def _reset_and_frozen_twin() -> Case:
 
 
 _MAACF = [TABLE, GROUPS, CO_ATTENTION]
+_WEIGHTLESS = [module(2)]
 _TWO_BILSTMS: Table = {"use": "maacf/multi-aspect", "encoder": BILSTM, "n": 2}
 _TWO_KINDS: Table = {"use": "maacf/multi-aspect", "encoders": [BERT, BILSTM]}
 _BESIDE_LABELS = {**NCF, "text": "document", "label": "labels"}
@@ -243,8 +244,8 @@ CASES = [
     simple("label-mask-and-mlm", LABEL_MASK, {"use": "lmmtc/slot-linear"}, [BCE, MLM], [REVEAL]),
     _cl_mil(),
     simple("bce-and-info-nce", BERT, LINEAR, [BCE, INFO_NCE], [CONTRAST]),
-    simple("maacf-of-bilstms", _TWO_BILSTMS, NCF, [BPR], [NEGATIVES], _MAACF, scale="ranks"),
-    simple("maacf-of-two-kinds-with-bce", _TWO_KINDS, NCF, [BCE], modules=_MAACF),
+    simple("maacf-of-bilstms", _TWO_BILSTMS, NCF, [BPR], [NEGATIVES], _MAACF, _WEIGHTLESS, scale="ranks"),
+    simple("maacf-of-two-kinds-with-bce", _TWO_KINDS, NCF, [BCE], modules=_MAACF, untrained=_WEIGHTLESS),
     simple("clrl-on-lw-lstm", LW_LSTM, MLP, [BCE, CLRL], every_label=True),
     simple("clcp-through-label-query", BERT, LINEAR, [BCE, CLCP], modules=[TABLE, {"use": "standard/label-query"}]),
     simple(
@@ -268,7 +269,16 @@ CASES = [
     simple("each-label-alone-on-lw-lstm", LW_LSTM, {**MLP, "form": "diagonal"}, [BPR], [NEGATIVES], scale="ranks"),
     simple("ncf-on-joint-encoder", JOINT, _BESIDE_LABELS, [BCE]),
     simple("ncf-on-label-mask", LABEL_MASK, _BESIDE_LABELS, [BPR], [REVEAL, NEGATIVES], scale="ranks"),
-    simple("clrl-and-clcp-on-maacf", _TWO_BILSTMS, NCF, [BPR, CLRL, CLCP], [NEGATIVES], _MAACF, scale="ranks"),
+    simple(
+        "clrl-and-clcp-on-maacf",
+        _TWO_BILSTMS,
+        NCF,
+        [BPR, CLRL, CLCP],
+        [NEGATIVES],
+        _MAACF,
+        _WEIGHTLESS,
+        scale="ranks",
+    ),
     _contrast_before_laco(),
     _contrast_before_lw_lstm(),
     simple("plcp-and-clrl", JOINT, LINEAR, [BCE, PLCP, CLRL], modules=[CROSS], every_label=True),

@@ -197,7 +197,7 @@ def test_every_weight_of_every_stage_is_saved(case: Case, loaded: Classifier, tr
 
 
 def test_the_core_names_no_paper() -> None:
-    names = re.compile("|".join([*BUNDLES, "lw-?pt", "lm-?mtc", "cl-?mil"]), re.IGNORECASE)
+    names = re.compile("|".join([*BUNDLES, "lw-?pt", "lm-?mtc", "maacf", "cl-?mil"]), re.IGNORECASE)
     core = Path(labelloom.__file__).parent
     found = [
         f"{file.relative_to(core)}:{number}: {line.strip()}"

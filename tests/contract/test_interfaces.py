@@ -82,6 +82,8 @@ def test_a_batch_has_no_place_for_targets() -> None:
         "relation",
         "given",
         "key",
+        "kept",
+        "kept_of_labels",
     }
     assert not {field.name for field in fields(Batch)} & {field.name for field in fields(Targets)} - {"label_count"}
 

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labelloom.data.label_sets import LabelSets
@@ -62,6 +63,46 @@ def test_neighbours_equal_those_of_a_loop(data: tuple[list[list[int]], int], k: 
         ranked = sorted(scores, key=lambda other: (-round(scores[other], 9), -counts[label, other], other))[:k]
         assert ids[label].tolist() == ranked + [-1] * (k - len(ranked))
         assert mask[label].tolist() == [True] * len(ranked) + [False] * (k - len(ranked))
+
+
+def dense_neighbours(indicator: np.ndarray, k: int) -> np.ndarray:
+    """(L, k) int64: the best of a dense (L, L) matrix of CF-IDF, row by row, padded with -1."""
+    truth = indicator.astype(np.int64)
+    counts, frequency = truth.T @ truth, truth.sum(0)
+    np.fill_diagonal(counts, 0)
+    total, labels = len(truth), truth.shape[1]
+    ids = np.full((labels, k), -1, dtype=np.int64)
+    for label in range(labels):
+        score = np.zeros(labels)
+        for other in np.flatnonzero(counts[label]):
+            # count(i, j) log(N / count(j)) as log (N / count(j))^count(i, j), of whole numbers: equal ones tie exactly.
+            score[other] = math.log(Fraction(total, int(frequency[other])) ** int(counts[label, other]))
+        order = sorted(
+            np.flatnonzero(score > 0), key=lambda other: (-round(score[other], 9), -counts[label, other], other)
+        )
+        ids[label, : len(order[:k])] = order[:k]
+    return ids
+
+
+@settings(deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    documents=st.integers(1, 40),
+    distinct=st.integers(1, 6),
+    copies=st.integers(1, 3),
+    k=st.integers(1, 8),
+)
+def test_neighbours_equal_those_of_a_dense_matrix_with_many_ties(
+    seed: int, documents: int, distinct: int, copies: int, k: int
+) -> None:
+    """Each label has `copies` equal ones, in shuffled places, so every score occurs several times."""
+    random = np.random.default_rng(seed)
+    columns = random.random((documents, distinct)) < random.choice([0.1, 0.3, 0.6])
+    indicator = np.tile(columns, (1, copies))[:, random.permutation(distinct * copies)]
+    ids, mask = CorpusStatistics(LabelSets.from_dense(indicator)).neighbours(k)
+    expected = dense_neighbours(indicator, k)
+    np.testing.assert_array_equal(ids, expected)
+    np.testing.assert_array_equal(mask, expected >= 0)
 
 
 def test_neighbours_by_hand() -> None:

@@ -13,7 +13,17 @@ MANY = (1_000_000, 100_000)
 
 @pytest.mark.parametrize(
     ("documents", "labels", "depth"),
-    [(1, 7, 7), (0, 5, 5), (500_000, 100, 100), (500_000, 101, 100), (100_000, 1000, 500), (*MANY, 100)],
+    [
+        *((1, 7, 7), (0, 5, 5), (500_000, 100, 100), (500_000, 101, 100), (100_000, 1000, 500), (*MANY, 100)),
+        # Up to 50,000 labels are all ranked where that is short enough; else 1,000, or what many documents leave of it.
+        *(
+            (1000, 50_000, 50_000),
+            (1001, 50_000, 1000),
+            (1, 50_001, 1000),
+            (50_000, 50_001, 1000),
+            (62_500, 10**6, 800),
+        ),
+    ],
 )
 def test_how_many_labels_are_kept(documents, labels, depth):
     assert depth_for(documents, labels) == depth
@@ -45,6 +55,12 @@ def test_how_many_labels_are_kept(documents, labels, depth):
             "distribution",
             "training.metric: brier_score needs probabilities, but the scores of this model share 1 among all labels\n"
             '    try: micro_f1\n    try: decision.calibration = "platt"',
+        ),
+        (
+            "rarest_precision@10",
+            "ranks",
+            "training.metric: rarest_precision@10 ranks documents by the scores of rare labels, which is only for a "
+            "trained model\n    try: psp@5\n    try: labelloom evaluate --rarest 10, when training has ended",
         ),
     ],
 )

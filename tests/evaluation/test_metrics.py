@@ -273,7 +273,8 @@ def test_losses_and_errors_are_better_when_lower():
 KNOWN = (
     "micro_f1, macro_f1, macro_f1_supported, instance_f1, micro_precision, micro_recall, macro_precision, "
     "macro_recall, micro_jaccard, subset_accuracy, hamming_loss, one_error, coverage_error, ranking_loss, lrap, "
-    "macro_auc, brier_score, calibration_error, precision@k, ndcg@k, psp@k (k: a whole number from 1)"
+    "macro_auc, brier_score, calibration_error, precision@k, ndcg@k, psp@k, rarest_precision@k, "
+    "rarest_r_precision@k (k: a whole number from 1)"
 )
 
 

@@ -17,7 +17,7 @@ from labelloom.evaluation.outcome import Outcome
 from labelloom.evaluation.propensity import AMAZON, WIKIPEDIA, propensities
 from labelloom.evaluation.ranking import Ranking
 
-from .cases import complete, problems, random_sets
+from .cases import complete, naive_ranking, problems, random_sets
 
 
 def measured(truth: LabelSets, ranking: Ranking, **more: object) -> dict[str, float]:
@@ -82,6 +82,23 @@ def test_blocks_do_not_show(monkeypatch):
     whole = measured(truth, ranking, **more)
     monkeypatch.setattr(facts, "_ENTRIES_AT_ONCE", 15)
     assert measured(truth, ranking, **more) == pytest.approx(whole, abs=1e-14)
+
+
+@settings(deadline=None)
+@given(problems(), st.integers(1, 7))
+def test_precision_and_gain_of_the_first_places_equal_naive_loops(problem, k):
+    """hits / k and binary gains over 1 / log2(rank + 1), of documents with a label; equal scores by label id."""
+    truth, scores = problem
+    precisions, gains = [], []
+    for row, order in enumerate(naive_ranking(scores, k)):
+        true = set(truth[row].tolist())
+        if true:
+            precisions.append(sum(label in true for label in order) / k)
+            gained = sum(1 / math.log2(place + 2) for place, label in enumerate(order) if label in true)
+            gains.append(gained / sum(1 / math.log2(place + 2) for place in range(min(k, len(true)))))
+    found = measured(truth, complete(scores), ks=(k,))
+    assert found[f"precision@{k}"] == pytest.approx(np.mean(precisions) if precisions else 0.0)
+    assert found[f"ndcg@{k}"] == pytest.approx(np.mean(gains) if gains else 0.0)
 
 
 # Probabilities.

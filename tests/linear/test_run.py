@@ -49,6 +49,8 @@ def test_a_loaded_run_scores_as_it_was_scored(write: Write, tmp_path: Path, meth
     np.testing.assert_array_equal(answers.ranking.labels, saved.ranking.labels)
     np.testing.assert_array_equal(answers.ranking.scores, saved.ranking.scores)
     np.testing.assert_array_equal(answers.predicted.values, saved.predicted.values)
+    few = loaded.label_scores(corpus.test, np.array([3, 0]))
+    np.testing.assert_array_equal(few.scores, answers.ranking.by_model.to_dense()[:, [3, 0]])
     assert loaded.evaluate(corpus.test)["micro_f1"] == run.scores["micro_f1"] > 0.7
     assert loaded.probabilities == (classifier == "logistic")
     texts = [corpus.test.texts[0], "whiskers purr cat"]

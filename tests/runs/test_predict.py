@@ -107,6 +107,16 @@ def test_no_text_no_answer(classifier: Classifier) -> None:
     assert classifier.predict([]) == []
 
 
+def test_more_labels_than_are_ranked_are_refused(classifier: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("labelloom.runs.scoring.depth_for", lambda documents, labels: 3)
+    assert len(classifier.predict(["sign1"], top_k=3)[0]) == 3
+    with pytest.raises(RunError) as told:
+        classifier.predict(["sign1"], top_k=4)
+    assert str(told.value) == (
+        f"{classifier.name}: the 4 best labels were asked for; of 6 the best 3 are ranked\n    try: 3 or fewer"
+    )
+
+
 @pytest.mark.parametrize("top_k", [0, -1])
 def test_top_k_is_at_least_one(top_k: int, classifier: Classifier) -> None:
     with pytest.raises(ValueError, match=f"top_k must be at least 1, not {top_k}"):

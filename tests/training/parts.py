@@ -142,3 +142,14 @@ class Detached(Task):
 
     def forward(self, states: States, batch: Batch, targets: Targets) -> Loss:
         return Loss.over(self.out(states.document)[:, 0].detach() + states.document.square().sum(1), batch.is_anchor)
+
+
+class Few(Sampler):
+    """A document's labels and one more."""
+
+    component = Component(kind="sampler", gives=frozenset({"candidates"}))
+
+    def draw(self, draw: Draw, split: LabelledRows, rng: Rng) -> Draw:
+        own = [split.label_sets[row] for row in draw.rows]
+        more = [rng(place).integers(self.label_count, size=1) for place in range(len(own))]
+        return draw.with_candidates([np.union1d(*pair) for pair in zip(own, more, strict=True)])

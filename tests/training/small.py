@@ -60,9 +60,18 @@ def spec_on(corpus: Path, **changes: Any) -> dict[str, Any]:
     return spec
 
 
+def sparse_table(corpus: Path, **changes: Any) -> dict[str, Any]:
+    """Label vectors of which a step moves those of drawn labels; the first step of an epoch leaves some untouched."""
+    spec = spec_on(corpus, samplers=[{"use": f"{PARTS}:Few"}], **changes)
+    table = {"use": "standard/label-table", "sparse": True}
+    spec["model"]["label_modules"] = [table, {"use": "standard/label-query", "width": 4}]
+    spec["model"]["predictor"] = {"use": "standard/label-linear"}
+    return spec
+
+
 def without_dropout(spec: dict[str, Any]) -> dict[str, Any]:
     """`spec` as a function of its documents alone, with an optimiser that does not blow rounding up."""
-    model = {key: {**part, "dropout": 0.0} for key, part in spec["model"].items()}
+    model = {key: part if isinstance(part, list) else {**part, "dropout": 0.0} for key, part in spec["model"].items()}
     # AdamW divides by the root of the squared gradient, which a small epsilon leaves to chance where that is tiny.
     return {**spec, "model": model, "training": {**spec["training"], "epsilon": 1e-3}}
 

@@ -15,7 +15,17 @@ import labelloom
 from labelloom.errors import TrainingError
 from labelloom.training.processes import process_state
 
-from .small import PARTS, assert_close, events_of, metrics_of, spec_on, two_stages, without_dropout, write_corpus
+from .small import (
+    PARTS,
+    assert_close,
+    events_of,
+    metrics_of,
+    sparse_table,
+    spec_on,
+    two_stages,
+    without_dropout,
+    write_corpus,
+)
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +37,8 @@ def specs(workplace: Path) -> list[dict[str, Any]]:
     settings = {"accumulation": 3, "metric": "loss.cardinality"}
     several = spec_on(corpus, name="several", tasks=tasks, training=settings)
     stages = {**two_stages(corpus, accumulation=2, clip_norm="none", patience=1), "name": "stages"}
-    return [without_dropout(spec) for spec in (plain, several, stages)]
+    sparse = sparse_table(corpus, name="sparse", training={"clip_norm": 0.5})
+    return [without_dropout(spec) for spec in (plain, several, stages, sparse)]
 
 
 def timed(spec: dict[str, Any]) -> dict[str, Any]:
@@ -66,12 +77,12 @@ def together(specs: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFacto
     return folder
 
 
-@pytest.mark.parametrize("name", ["plain", "several", "stages"])
+@pytest.mark.parametrize("name", ["plain", "several", "stages", "sparse"])
 def test_the_weights_are_the_same_to_rounding(name: str, alone: Path, together: Path) -> None:
     assert_close(together / name / "0" / "model.safetensors", alone / name / "0" / "model.safetensors")
 
 
-@pytest.mark.parametrize("name", ["plain", "several", "stages"])
+@pytest.mark.parametrize("name", ["plain", "several", "stages", "sparse"])
 def test_each_event_is_written_once_with_the_same_numbers(name: str, alone: Path, together: Path) -> None:
     one, two = events_of(alone / name / "0"), events_of(together / name / "0")
     assert [(event["stage"], event["step"]) for event in two] == [(event["stage"], event["step"]) for event in one]
@@ -83,25 +94,25 @@ def test_each_event_is_written_once_with_the_same_numbers(name: str, alone: Path
             assert there["validation"] == pytest.approx(here["validation"], rel=1e-3, abs=1e-3)
 
 
-@pytest.mark.parametrize("name", ["plain", "several", "stages"])
+@pytest.mark.parametrize("name", ["plain", "several", "stages", "sparse"])
 def test_the_scores_are_the_same_and_known_to_every_process(name: str, alone: Path, together: Path) -> None:
     one, two = metrics_of(alone / name / "0"), metrics_of(together / name / "0")
     assert two["test"] == pytest.approx(one["test"], abs=1e-3)
-    place = ["plain", "several", "stages"].index(name)
+    place = ["plain", "several", "stages", "sparse"].index(name)
     told = [json.loads((together / f"{place}-{rank}.json").read_text()) for rank in (0, 1)]
     assert told[0] == told[1] == {"path": str(together / name / "0"), "scores": two["test"]}
 
 
 def test_every_process_is_told_that_a_run_is_there_already(together: Path) -> None:
     for rank in (0, 1):
-        error = json.loads((together / f"3-{rank}.json").read_text())["error"]
+        error = json.loads((together / f"4-{rank}.json").read_text())["error"]
         assert "this run is there already, and runs are never overwritten" in error
 
 
 def test_ctrl_c_in_one_process_ends_all_after_the_same_step(alone: Path, together: Path) -> None:
     run = together / "interrupted" / "plain" / "0"
     for rank in (0, 1):
-        error = json.loads((together / f"4-{rank}.json").read_text())["error"]
+        error = json.loads((together / f"5-{rank}.json").read_text())["error"]
         assert error.startswith(f"{run}: interrupted after step 5 of stage 'main'")
 
     labelloom.resume(run)
@@ -116,7 +127,7 @@ def test_one_process_alone_writes_to_trackers(together: Path) -> None:
 
 def test_a_time_budget_ends_all_processes_after_the_same_step(together: Path) -> None:
     """The clocks of processes differ, their schedules must not, or one would wait for the other for ever."""
-    told = [json.loads((together / f"5-{rank}.json").read_text()) for rank in (0, 1)]
+    told = [json.loads((together / f"6-{rank}.json").read_text()) for rank in (0, 1)]
     assert told[0] == told[1]
     steps = metrics_of(together / "timed" / "plain" / "0")["steps"]["main"]
     events = events_of(together / "timed" / "plain" / "0")

@@ -52,6 +52,16 @@ def evaluate_run(
         float | None, typer.Option("--confidence", metavar="C", help="Of the intervals; default 0.95.")
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", metavar="N", min=0, help="Of the resamples; default 0.")] = None,
+    rarest: Annotated[
+        int | None,
+        typer.Option(
+            "--rarest",
+            metavar="R",
+            min=1,
+            help="Add how well documents of the R rarest labels are found; 10, say. Labels count that a training "
+            "document and a scored one carry.",
+        ),
+    ] = None,
     rule: decide.Rule = None,
     threshold: decide.Threshold = None,
     k: decide.K = None,
@@ -97,7 +107,7 @@ def evaluate_run(
         "at_least_one": at_least_one,
     }
 
-    from labelloom.cli.evaluation_report import Report, side
+    from labelloom.cli.evaluation_report import Report, scores_of_rarest, side
     from labelloom.evaluation.bootstrap import intervals
     from labelloom.runs.classifier import load
     from labelloom.runs.folder import RunFolder
@@ -109,7 +119,7 @@ def evaluate_run(
     if save and settings is None:
         raise typer.BadParameter("give the decision to save: --rule per-label, say.", param_hint="--save")
     classifier = load(run, allow_local_code=allow_local_code)
-    corpus, trained_on = _corpora(folder, classifier, data, needed=settings is not None)
+    corpus, trained_on = _corpora(folder, classifier, data, needed=settings is not None or rarest is not None)
     chosen = choose_split(corpus, split)
     one_file = len(corpus.splits) == 1
     if split is None and chosen.name != "test" and not one_file:
@@ -118,13 +128,17 @@ def evaluate_run(
     name = corpus.name if one_file else chosen.name
     statistics = None if trained_on is None else trained_on.statistics
     ranking = classifier.rank_split(chosen)
-    sides = [side(name, own, classifier, chosen, ranking, statistics)]
+    few = None
+    if rarest is not None:
+        assert statistics is not None
+        few = scores_of_rarest(rarest, classifier, chosen, ranking, statistics)
+    sides = [side(name, own, classifier, chosen, ranking, statistics, few)]
     if settings is not None:
         assert trained_on is not None
         decision = _refitted(classifier, settings, trained_on.validation, len(chosen))
         if data is None and chosen.name == "validation":
             typer.echo("the decision is fitted on the documents that it is scored on: its scores flatter it", err=True)
-        tried = side(f"{name}: {settings.rule}", decision, classifier, chosen, ranking, statistics)
+        tried = side(f"{name}: {settings.rule}", decision, classifier, chosen, ranking, statistics, few)
         sides = [tried, replace(sides[0], title=f"{name}: the run's own")]
     confidence = confidence or _CONFIDENCE
     between = intervals(sides[0].outcome, bootstrap, confidence, seed or 0) if bootstrap else {}

@@ -12,14 +12,17 @@ from rich.console import Console
 from labelloom.cli.scores import group_table, groups_explained, interval_table, label_table, score_table
 from labelloom.data.corpus import Split
 from labelloom.data.statistics import CorpusStatistics
+from labelloom.errors import DataError
 from labelloom.evaluation.decision import Decision
 from labelloom.evaluation.metrics import METRICS, measure
 from labelloom.evaluation.outcome import Outcome
 from labelloom.evaluation.propensity import propensities
 from labelloom.evaluation.ranking import Ranking
+from labelloom.evaluation.rarest import LabelScores, rarest_labels
 from labelloom.evaluation.rules import Fixed
 from labelloom.evaluation.summary import GROUPS, groups, per_label
 from labelloom.runs.classifier import Classifier, answers_on
+from labelloom.wording import counted
 
 _HALF = "at 0.5"
 
@@ -41,8 +44,12 @@ def side(
     split: Split,
     ranking: Ranking,
     statistics: CorpusStatistics | None,
+    rarest: LabelScores | None = None,
 ) -> Side:
-    """What `decision` makes of the ranking of `split`, measured; without `statistics` of training there is no PSP@k."""
+    """What `decision` makes of the ranking of `split`, measured.
+
+    Without `statistics` of training there is no PSP@k, and without the scores of the `rarest` labels no metric of them.
+    """
     answers = answers_on(split, ranking, decision, classifier.labels)
     outcome = Outcome(
         split.label_sets,
@@ -50,8 +57,26 @@ def side(
         answers.ranking,
         probabilities=decision.gives_probabilities(classifier.model.scale),
         propensities=None if statistics is None else propensities(statistics.frequency, statistics.document_count),
+        label_scores=rarest,
     )
     return Side(title, decision, outcome, measure(outcome))
+
+
+def scores_of_rarest(
+    count: int, classifier: Classifier, split: Split, ranking: Ranking, statistics: CorpusStatistics
+) -> LabelScores:
+    """The scores of the `count` rarest labels for every document: out of a ranking of every label, or else computed.
+
+    Raises DataError when no label is on a training document and on one of `split`.
+    """
+    labels = rarest_labels(statistics.frequency, split.label_sets, count)
+    if not len(labels):
+        raise DataError(
+            "there are no rarest labels: no scored document carries a label that a training document carries",
+            where=split.name,
+            suggestions=["leave out --rarest"],
+        )
+    return LabelScores.from_ranking(ranking, labels) if ranking.complete else classifier.label_scores(split, labels)
 
 
 @dataclass(frozen=True)
@@ -77,6 +102,9 @@ class Report:
         told: dict[str, Any] = {**first.scores, **flat}
         if others:
             told |= {"decision": first.decision.describe(), "own": others[0].scores}
+        if first.outcome.facts.label_scores is not None:
+            labels = first.outcome.facts.label_scores.labels.tolist()
+            told["rarest"] = [self.classifier.labels.codes[label] for label in labels]
         if self.intervals:
             told |= {"confidence": self.confidence, "intervals": {key: list(it) for key, it in self.intervals.items()}}
         return told | ({"labels": list(self._labels())} if self.every_label else {})
@@ -97,7 +125,7 @@ class Report:
             out.print(interval_table(columns, self.intervals, f"{100 * self.confidence:g} % interval"))
         else:
             out.print(score_table(columns))
-        for note in self._left_out():
+        for note in (*self._rarest(), *self._left_out()):
             out.print(note)
         if len(self._by_group) > 1:
             out.print()
@@ -133,6 +161,15 @@ class Report:
                 **{name: figures[name][label].item() for name in ("precision", "recall", "f1", "support")},
             }
 
+    def _rarest(self) -> Iterator[str]:
+        scores = self.sides[0].outcome.facts.label_scores
+        if scores is not None and self.statistics is not None:
+            frequency = self.statistics.frequency[scores.labels]
+            yield (
+                f"rarest: {counted(len(frequency), 'label')} of {frequency.min():,} to {frequency.max():,} training "
+                "documents, the fewest of those that a document here carries"
+            )
+
     def _left_out(self) -> Iterator[str]:
         ranking = self.sides[0].outcome.ranking
         if ranking is not None and not ranking.complete:
@@ -153,5 +190,6 @@ def _at_half(outcome: Outcome) -> dict[str, float]:
         ranking,
         probabilities=True,
         propensities=outcome.facts.propensities,
+        label_scores=outcome.facts.label_scores,
     )
     return measure(answered)

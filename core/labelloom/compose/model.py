@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import cast
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from labelloom.components import Scale, is_draw, side
+from labelloom.compose.best import Best, best
 from labelloom.compose.iteration import iterative_nodes
 from labelloom.compose.plan import ModelPlan, Node
 from labelloom.interfaces import Batch, Encoder, Part, States, Task
@@ -90,7 +91,6 @@ class Model(nn.Module):
             scores = self._scores(replace(batch, given=given))
             kept = torch.where(masked, scores, kept)
 
-    @torch.no_grad()
     def rank(self, batch: Batch, k: int, chunk: int = 4096) -> tuple[Tensor, Tensor]:
         """The k best of all L labels of each document: ids (B, k) int64 and scores (B, k), best first.
 
@@ -100,41 +100,59 @@ class Model(nn.Module):
         divided by runs along; where several distributions are averaged, it takes a pass of its own. Predictions in
         several passes decide on all labels in each of them, and so does this, whatever `chunk` is.
         """
-        count = batch.label_count
-        every = torch.arange(count, device=batch.rows.device)
-        batch = batch.with_every_label()
+        return self.rank_all([batch], k, chunk)[0]
+
+    @torch.no_grad()
+    def rank_all(self, batches: Sequence[Batch], k: int, chunk: int = 4096) -> list[tuple[Tensor, Tensor]]:
+        """The same for several batches, chunk by chunk: what parts take from labels alone runs once for all of them.
+
+        Meanwhile what the label side reads of each batch's documents is kept.
+        """
+        count = batches[0].label_count
+        every = torch.arange(count, device=batches[0].rows.device)
+        batches = [batch.with_every_label() for batch in batches]
         if self._unmasking is not None or (count <= chunk and self.scale != "distribution"):
-            return best(self(batch).float(), every.expand(len(batch), -1), k)
+            return [best(self(batch).float(), every.expand(len(batch), -1), k) for batch in batches]
         once, rest = self._split()
-        trunk = self._run(self.plan.trunk, once, States(), batch)
-        branches = {branch.name: self._run(branch.nodes, once, trunk, batch) for branch in self.plan.branches}
-        sums: dict[str, Tensor] = {}
         # One distribution has the order of its logits, and those of its tail do not round to 0.
-        by_logit = self.scale == "distribution" and len(branches) == 1
+        by_logit = self.scale == "distribution" and len(self.plan.branches) == 1
+        waiting = [_Waiting(batch, self._document_side(batch, once, rest), Best(min(k, count))) for batch in batches]
         if self.scale == "distribution" and not by_logit:
             for ids in every.split(chunk):
-                sums = log_sums(self._chunk(batch, branches, rest, ids), sums)
-        scores = torch.empty(len(batch), 0, device=every.device)
-        labels = torch.empty(len(batch), 0, dtype=torch.int64, device=every.device)
+                for one, here in self._chunk(waiting, rest, ids):
+                    one.sums = log_sums(here, one.sums)
         for ids in every.split(chunk):
-            here = self._chunk(batch, branches, rest, ids)
-            if by_logit:
-                sums = log_sums(here, sums)
-            mixed = next(iter(here.values())).float() if by_logit else self._mix(here, sums).float()
-            labels, scores = best(torch.cat([scores, mixed], 1), torch.cat([labels, ids.expand(len(batch), -1)], 1), k)
-        return labels, (scores - next(iter(sums.values()))).exp() if by_logit else scores
+            for one, here in self._chunk(waiting, rest, ids):
+                if by_logit:
+                    one.sums = log_sums(here, one.sums)
+                one.best.add(next(iter(here.values())) if by_logit else self._mix(here, one.sums), ids)
+        ranked = []
+        for one in waiting:
+            labels, scores = one.best.result()
+            ranked.append((labels, (scores - next(iter(one.sums.values()))).exp() if by_logit else scores))
+        return ranked
+
+    def _document_side(self, batch: Batch, once: frozenset[str], rest: frozenset[str]) -> dict[str, States]:
+        """By branch, of the states that the parts in `once` make, those that the parts in `rest` read."""
+        trunk = self._run(self.plan.trunk, once, States(), batch)
+        nodes = [node for node in self.plan.nodes if node.path in rest]
+        read = {name for node in nodes for name in node.reads if not is_draw(name)}
+        ends = {branch.name: self._run(branch.nodes, once, trunk, batch) for branch in self.plan.branches}
+        return {name: states.only({"scores", *read}) for name, states in ends.items()}
 
     def _chunk(
-        self, batch: Batch, branches: Mapping[str, States], rest: frozenset[str], ids: Tensor
-    ) -> dict[str, Tensor]:
-        """(B, C) by branch: what the predictors say of the labels `ids`; `branches` holds what ran once."""
-        part = batch.with_labels(ids[None])
-        scores: dict[str, Tensor] = {}
-        for branch in self.plan.branches:
-            nodes = (*self.plan.trunk, *branch.nodes)
-            states = self._run(nodes, rest, self._pick(branches[branch.name], ids), part)
-            scores[branch.name] = cast(Tensor, states.scores)
-        return scores
+        self, waiting: Sequence[_Waiting], rest: frozenset[str], ids: Tensor
+    ) -> Iterator[tuple[_Waiting, dict[str, Tensor]]]:
+        """For each batch (B, C) by branch: what the predictors say of the labels `ids`."""
+        of_labels: dict[tuple[object, ...], Any] = {}
+        for one in waiting:
+            part = replace(one.batch.with_labels(ids[None]), kept=one.kept, kept_of_labels=of_labels)
+            scores: dict[str, Tensor] = {}
+            for branch in self.plan.branches:
+                nodes = (*self.plan.trunk, *branch.nodes)
+                states = self._run(nodes, rest, self._pick(one.branches[branch.name], ids), part)
+                scores[branch.name] = cast(Tensor, states.scores)
+            yield one, scores
 
     def _run(self, nodes: Sequence[Node], live: frozenset[str], states: States, batch: Batch) -> States:
         for node in nodes:
@@ -190,6 +208,18 @@ class Model(nn.Module):
         return any(side(name, self._axes) == "label" for name in names if not is_draw(name))
 
 
+@dataclass
+class _Waiting:
+    """A batch whose labels are ranked chunk by chunk: its document side by branch, the best labels so far, what parts
+    keep of it (`Batch.once`), and by branch the log of the sum of exp(score) so far."""
+
+    batch: Batch
+    branches: Mapping[str, States]
+    best: Best
+    kept: dict[tuple[object, ...], Any] = field(default_factory=dict)
+    sums: dict[str, Tensor] = field(default_factory=dict)
+
+
 class Assembly(nn.Module):
     """A model with every task of every stage: all the weights of a run, named by the plan's paths.
 
@@ -214,16 +244,3 @@ def log_sums(scores: Mapping[str, Tensor], before: Mapping[str, Tensor]) -> dict
     """(B, 1) by branch: log sum exp of `scores` (B, C), in fp32, and of those that made `before`."""
     here = {name: values.float().logsumexp(1, keepdim=True) for name, values in scores.items()}
     return {name: value.logaddexp(before[name]) if name in before else value for name, value in here.items()}
-
-
-def best(scores: Tensor, labels: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The k highest of `scores` (B, C) with their `labels` (B, C), best first; equal ones stand as they came."""
-    k = min(k, scores.shape[1])
-    # NaN compares with nothing; as infinity it comes first, where whoever asked refuses it.
-    scores = scores.nan_to_num(torch.inf, torch.inf, -torch.inf)
-    edge = scores.topk(k, dim=1).values[:, -1:]
-    above, level = scores > edge, scores == edge
-    keep = above | (level & (level.cumsum(1) <= k - above.sum(1, keepdim=True)))
-    places = keep.nonzero()[:, 1].view(len(scores), k)
-    kept, order = scores.gather(1, places).sort(dim=1, descending=True, stable=True)
-    return labels.gather(1, places.gather(1, order)), kept

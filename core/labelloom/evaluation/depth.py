@@ -9,12 +9,20 @@ from labelloom.errors import Problem
 from labelloom.evaluation.metrics import find_metric
 
 _ENTRIES = 50_000_000
-_LEAST = 100
+_LEAST, _MOST = 100, 1000
+_WHOLE = 50_000
+"""Labels of which a ranking may be complete: of half a million it would be half a million for each text to label."""
 
 
 def depth_for(documents: int, labels: int) -> int:
-    """How many labels of each document are kept: all where that is 50 million entries or fewer, never under 100."""
-    return min(labels, max(_LEAST, _ENTRIES // max(1, documents)))
+    """How many labels of each document are kept: all of up to 50,000, where that is 50 million entries or fewer.
+
+    Of other rankings as many as make 50 million entries, but at least 100 and at most 1,000. More would not make a
+    ranking complete either, and what needs less than all needs few.
+    """
+    if labels <= _LEAST or (labels <= _WHOLE and documents * labels <= _ENTRIES):
+        return labels
+    return min(labels, _MOST, max(_LEAST, _ENTRIES // max(1, documents)))
 
 
 def metric_problems(key: str, where: str, ranked: tuple[int, int], scale: Scale) -> Iterator[Problem]:
@@ -28,7 +36,10 @@ def metric_problems(key: str, where: str, ranked: tuple[int, int], scale: Scale)
     needs, (_, _, k) = find_metric(key, where=where).needs, key.partition("@")
     if depth < labels and "complete ranking" in needs:
         yield Problem(where, f"{key} needs a ranking of every label; {cut}", ("micro_f1", "ndcg@5"))
-    if k and depth < min(int(k), labels):
+    if "label scores" in needs:
+        message = f"{key} ranks documents by the scores of rare labels, which is only for a trained model"
+        yield Problem(where, message, ("psp@5", "labelloom evaluate --rarest 10, when training has ended"))
+    elif k and depth < min(int(k), labels):
         yield Problem(where, f"{key} needs the best {int(k):,} labels; {cut}", (key.replace(k, str(depth)),))
     if "probabilities" in needs and scale != "probabilities":
         message = f"{key} needs probabilities, but the scores of this model {WHAT_SCORES_DO[scale]}"

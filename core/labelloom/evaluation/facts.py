@@ -12,6 +12,7 @@ import numpy as np
 from labelloom.data.label_sets import LabelSets
 from labelloom.evaluation.membership import contains, ranked_hits
 from labelloom.evaluation.ranking import Ranking
+from labelloom.evaluation.rarest import DocumentOrder, LabelScores
 
 BINS = 15
 """Bins of probability over which the calibration error is taken (Guo et al. 2017)."""
@@ -21,7 +22,7 @@ _ENTRIES_AT_ONCE = 1 << 22
 
 
 class Facts:
-    """N documents with their truth, the answers to them, and the ranking and propensities where there are any.
+    """N documents with their truth, the answers to them, and ranking, propensities and label scores if there are any.
 
     Everything here is the same whatever weight a document has; `Outcome` weighs it. Each is computed when it is first
     asked for. Memory is proportional to the labels that occur, plus L, plus N times the deepest k asked for; only the
@@ -29,12 +30,18 @@ class Facts:
     """
 
     def __init__(
-        self, truth: LabelSets, predicted: LabelSets, ranking: Ranking | None, propensities: np.ndarray | None
+        self,
+        truth: LabelSets,
+        predicted: LabelSets,
+        ranking: Ranking | None,
+        propensities: np.ndarray | None,
+        label_scores: LabelScores | None = None,
     ) -> None:
         self.truth = truth
         self.predicted = predicted
         self.ranking = ranking
         self.propensities = propensities
+        self.label_scores = label_scores
         self._hits = np.zeros((len(truth), 0), dtype=bool)
         self._once: dict[tuple[str, int], Any] = {}
 
@@ -177,6 +184,14 @@ class Facts:
         counts = np.bincount(self.truth.values, minlength=self.truth.label_count)
         both = np.flatnonzero((counts > 0) & (counts < len(self.truth)))
         return [LabelOrder.of(scores[label], self.truth.documents_of(label)) for label in both.tolist()]
+
+    @cached_property
+    def document_orders(self) -> list[DocumentOrder]:
+        """One for each of the labels in `label_scores`."""
+        if self.label_scores is None:
+            raise ValueError("a metric that ranks documents needs the scores of labels for all of them")
+        columns = zip(self.label_scores.labels.tolist(), self.label_scores.scores.T, strict=True)
+        return [DocumentOrder.of(scores, self.truth.documents_of(label)) for label, scores in columns]
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from labelloom.data.label_sets import LabelSets
 from labelloom.errors import SpecError
 from labelloom.evaluation.outcome import Outcome, ratio
 from labelloom.evaluation.ranking import Ranking
+from labelloom.evaluation.rarest import LabelScores
 
 
 def micro_precision(outcome: Outcome) -> float:
@@ -158,7 +159,36 @@ def propensity_scored_precision_at(outcome: Outcome, k: int) -> float:
     return float(ratio(outcome.weights @ gained, outcome.weights @ best))
 
 
-Need = Literal["ranking", "complete ranking", "probabilities", "propensities"]
+def rarest_precision_at(outcome: Outcome, k: int) -> float:
+    """Mean over the rarest labels of the documents with the label among the k that score highest for it, divided by k.
+
+    Wang et al. 2023 eq. 14. Every label ranks all documents; equal scores count against it. Labels that no document
+    carries are left out; 0 if there are no others.
+    """
+    return _mean_of_rarest(outcome, k, lambda carrying: k)
+
+
+def rarest_r_precision_at(outcome: Outcome, k: int) -> float:
+    """The same, divided by k or by the number of documents with the label, whichever is less.
+
+    The share of what k places could have found (R-precision at k, Chalkidis et al. 2019).
+    """
+    return _mean_of_rarest(outcome, k, lambda carrying: min(k, carrying))
+
+
+def _mean_of_rarest(outcome: Outcome, k: int, most: Callable[[float], float]) -> float:
+    """The mean of hits among the first k documents over `most`, which is told how many documents carry the label."""
+    if k < 1:
+        raise ValueError(f"k must be at least 1, found {k}")
+    shares = [
+        order.hits(outcome.weights, k) / most(carrying)
+        for order in outcome.facts.document_orders
+        if (carrying := order.carrying(outcome.weights))
+    ]
+    return float(np.mean(shares)) if shares else 0.0
+
+
+Need = Literal["ranking", "complete ranking", "probabilities", "propensities", "label scores"]
 
 
 @dataclass(frozen=True)
@@ -175,6 +205,7 @@ _RANKING: frozenset[Need] = frozenset({"ranking"})
 _COMPLETE: frozenset[Need] = frozenset({"ranking", "complete ranking"})
 _PROBABILITIES: frozenset[Need] = frozenset({"ranking", "probabilities"})
 _PROPENSITIES: frozenset[Need] = frozenset({"ranking", "propensities"})
+_LABEL_SCORES: frozenset[Need] = frozenset({"label scores"})
 
 # In the order in which people read them.
 METRICS: dict[str, Metric] = {
@@ -205,9 +236,28 @@ METRICS_AT_K: dict[str, Callable[[int], Metric]] = {
 }
 
 
-def metrics_at(ks: Sequence[int]) -> dict[str, Metric]:
-    """All metrics by key, in reading order: `METRICS`, then each family of `METRICS_AT_K` at each of `ks`."""
-    return METRICS | {family.replace("@k", f"@{k}"): make(k) for family, make in METRICS_AT_K.items() for k in ks}
+DOCUMENT_METRICS_AT_K: dict[str, Callable[[int], Metric]] = {
+    "rarest_precision@k": lambda k: Metric(
+        f"P@{k} of rarest labels", partial(rarest_precision_at, k=k), needs=_LABEL_SCORES
+    ),
+    "rarest_r_precision@k": lambda k: Metric(
+        f"RP@{k} of rarest labels", partial(rarest_r_precision_at, k=k), needs=_LABEL_SCORES
+    ),
+}
+"""Of the first k documents for a label, where those of `METRICS_AT_K` are of the first k labels for a document."""
+
+DOCUMENT_KS = (1, 10, 20)
+"""The k of these metrics unless told (Wang et al. 2023 table 8)."""
+
+
+def metrics_at(ks: Sequence[int], document_ks: Sequence[int] = DOCUMENT_KS) -> dict[str, Metric]:
+    """All metrics by key, in reading order.
+
+    `METRICS`, each family of `METRICS_AT_K` at each of `ks`, each of `DOCUMENT_METRICS_AT_K` at each of `document_ks`.
+    """
+    families = [*((each, ks) for each in METRICS_AT_K.items())]
+    families += ((each, document_ks) for each in DOCUMENT_METRICS_AT_K.items())
+    return METRICS | {family.replace("@k", f"@{k}"): make(k) for (family, make), at in families for k in at}
 
 
 def find_metric(key: str, *, where: str = "training.metric") -> Metric:
@@ -218,9 +268,10 @@ def find_metric(key: str, *, where: str = "training.metric") -> Metric:
     if key in METRICS:
         return METRICS[key]
     at_k = re.fullmatch(r"(.+)@([1-9][0-9]*)", key)
-    if at_k and f"{at_k[1]}@k" in METRICS_AT_K:
-        return METRICS_AT_K[f"{at_k[1]}@k"](int(at_k[2]))
-    keys = [*METRICS, *METRICS_AT_K]
+    families = METRICS_AT_K | DOCUMENT_METRICS_AT_K
+    if at_k and f"{at_k[1]}@k" in families:
+        return families[f"{at_k[1]}@k"](int(at_k[2]))
+    keys = [*METRICS, *families]
     raise SpecError(
         f'no metric is called "{key}"; expected one of {", ".join(keys)} (k: a whole number from 1)',
         where=where,
@@ -230,7 +281,7 @@ def find_metric(key: str, *, where: str = "training.metric") -> Metric:
 
 def _similar(key: str, ks: Sequence[int]) -> list[str]:
     """Up to three known keys whose key or name for people resembles `key`."""
-    metrics = metrics_at(ks)
+    metrics = metrics_at(ks, ks)
     spellings = {metric.name.lower(): known for known, metric in metrics.items()} | {known: known for known in metrics}
     close = difflib.get_close_matches(key.lower(), spellings, n=6)
     return list(dict.fromkeys(spellings[spelling] for spelling in close))[:3]
@@ -249,12 +300,16 @@ def computable(outcome: Outcome, ks: Sequence[int] = (1, 3, 5)) -> dict[str, Met
         "complete ranking": ranking is not None and ranking.complete,
         "probabilities": outcome.probabilities,
         "propensities": outcome.facts.propensities is not None,
+        "label scores": outcome.facts.label_scores is not None,
     }
     return {key: metric for key, metric in metrics_at(ks).items() if all(there[need] for need in metric.needs)}
 
 
 def measure(outcome: Outcome, ks: Sequence[int] = (1, 3, 5)) -> dict[str, float]:
-    """The value of every computable metric by its key, those at k for each of `ks`, and `documents_without_labels`."""
+    """The value of every computable metric by its key, those at k for each of `ks`, and `documents_without_labels`.
+
+    Metrics of the first k documents for a label are at `DOCUMENT_KS`.
+    """
     values = {key: metric.compute(outcome) for key, metric in computable(outcome, ks).items()}
     return values | {"documents_without_labels": float((~outcome.facts.labelled).sum())}
 
@@ -267,12 +322,16 @@ def evaluate(
     *,
     probabilities: bool = False,
     propensities: np.ndarray | None = None,
+    label_scores: LabelScores | None = None,
 ) -> dict[str, float]:
-    """Every metric by its key, those at k for each of `ks`; what lacks something that it needs is left out.
+    """Every metric by its key, those at k as `measure` has them; what lacks something that it needs is left out.
 
-    Rankings, probabilities and propensities are those of `Outcome`; coverage error, ranking loss, LRAP and macro-AUC
-    need a ranking of every label. `documents_without_labels` is the number of documents that the ranking metrics leave
-    out. Raises ValueError for no documents, for arguments that do not fit together, and for a k deeper than a ranking
-    that is not complete.
+    Rankings, probabilities, propensities and label scores are those of `Outcome`; coverage error, ranking loss, LRAP
+    and macro-AUC need a ranking of every label. `documents_without_labels` is the number of documents that the ranking
+    metrics leave out. Raises ValueError for no documents, for arguments that do not fit together, and for a k deeper
+    than a ranking that is not complete.
     """
-    return measure(Outcome(truth, predicted, ranking, probabilities=probabilities, propensities=propensities), ks)
+    outcome = Outcome(
+        truth, predicted, ranking, probabilities=probabilities, propensities=propensities, label_scores=label_scores
+    )
+    return measure(outcome, ks)

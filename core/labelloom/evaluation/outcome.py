@@ -10,6 +10,7 @@ import numpy as np
 from labelloom.data.label_sets import LabelSets
 from labelloom.evaluation.facts import Facts
 from labelloom.evaluation.ranking import Ranking
+from labelloom.evaluation.rarest import LabelScores
 from labelloom.wording import counted
 
 
@@ -67,6 +68,7 @@ class Outcome:
         ranking: what was ranked, for the metrics of rankings.
         probabilities: whether its scores are probabilities, for the metrics of probabilities.
         propensities: (L,) in (0, 1], for propensity-scored metrics; see `propensities`.
+        label_scores: of a few labels, for the metrics that rank documents; see `rarest_labels`.
 
     Every document weighs 1; `weighted` gives the same documents with other weights. What does not depend on weights is
     computed once for all of them, when the first metric asks.
@@ -83,6 +85,7 @@ class Outcome:
         *,
         probabilities: bool = False,
         propensities: np.ndarray | None = None,
+        label_scores: LabelScores | None = None,
     ) -> None:
         if not len(truth) or not truth.label_count:
             raise ValueError(
@@ -97,12 +100,16 @@ class Outcome:
                 )
         if propensities is not None and propensities.shape != (truth.label_count,):
             raise ValueError(f"there are {len(propensities)} propensities for {truth.label_count} labels")
+        if label_scores is not None and len(label_scores) != len(truth):
+            raise ValueError(
+                f"label_scores is about {counted(len(label_scores), 'document')}, the truth about {len(truth)}"
+            )
         if probabilities and ranking is not None and ranking.scores.size:
             least = ranking.scores.min(where=ranking.scores > -np.inf, initial=0.0)
             if least < 0 or ranking.scores.max() > 1:
                 raise ValueError(f"probabilities must lie in [0, 1], found {least:g} to {ranking.scores.max():g}")
         self.probabilities = probabilities
-        self.facts = Facts(truth, predicted, ranking, propensities)
+        self.facts = Facts(truth, predicted, ranking, propensities, label_scores)
         self.weights = np.ones(len(truth))
 
     def weighted(self, weights: np.ndarray) -> Outcome:

@@ -48,7 +48,7 @@ class Ranking:
             raise ValueError(
                 f"label ids must lie in [0, {self.label_count}), found {self.labels.min()} to {self.labels.max()}"
             )
-        _refuse_no_number(self.scores, self.labels)
+        refuse_no_number(self.scores, self.labels)
         rising = (self.scores[:, 1:] > self.scores[:, :-1]).any(axis=1)
         if rising.any():
             raise ValueError(f"scores must descend in each row; those of document {rising.argmax()} do not")
@@ -72,7 +72,7 @@ class Ranking:
         for start in range(0, documents, step):
             block = scores[start : start + step]
             columns = np.broadcast_to(np.arange(label_count), block.shape)
-            _refuse_no_number(block, columns, start)
+            refuse_no_number(block, columns, start)
             if depth < label_count:
                 columns = _best_columns(block, depth)
             order = np.argsort(-np.take_along_axis(block, columns, axis=1), axis=1, kind="stable")
@@ -122,7 +122,8 @@ def _best_columns(block: np.ndarray, depth: int) -> np.ndarray:
     return np.nonzero(keep)[1].reshape(-1, depth)
 
 
-def _refuse_no_number(scores: np.ndarray, labels: np.ndarray, first_document: int = 0) -> None:
+def refuse_no_number(scores: np.ndarray, labels: np.ndarray, first_document: int = 0) -> None:
+    """Raises ValueError, naming document and label, for NaN or plus infinity in `scores` (N, K) of `labels` (N, K)."""
     bad = ~(scores < np.inf)  # true for NaN too
     if bad.any():
         row, column = np.argwhere(bad)[0]

@@ -21,7 +21,7 @@ def table(metrics: Mapping[str, float]) -> list[tuple[str, str]]:
     Documents without labels have a row only if there are any.
     """
     ks = sorted({int(at_k[1]) for key in metrics if (at_k := re.search(r"@([1-9][0-9]*)$", key))})
-    known = metrics_at(ks)
+    known = metrics_at(ks, ks)
     rows = [(metric.name, _number(metrics[key])) for key, metric in known.items() if key in metrics]
     others = metrics.keys() - known.keys() - {"documents_without_labels"}
     rows += [(key, _number(metrics[key])) for key in metrics if key in others]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
 from labelloom.interfaces.noise import stable_key, uniform
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,8 @@ class Batch:
     relation    (B, B) int8 or None: to row i, row j is a positive (+1), a negative (-1) or nothing (0)
     given       (B, L) int8 or None: the truth that the input tells of a label (0, 1), -1 where it tells none
     key         what `noise` is a function of, besides row and copy: seed, stage and step
+    kept        where every label is ranked in chunks: what `once` keeps from chunk to chunk; None elsewhere
+    kept_of_labels  the same for `once_for_labels`, from batch to batch
     """
 
     inputs: Mapping[str, Any]
@@ -44,6 +48,8 @@ class Batch:
     relation: Tensor | None = None
     given: Tensor | None = None
     key: int = 0
+    kept: dict[tuple[object, ...], Any] | None = None
+    kept_of_labels: dict[tuple[object, ...], Any] | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -76,6 +82,19 @@ class Batch:
         """(1 or B, C, ...): the rows of the labels under consideration in a table (L, ...) of one row a label."""
         return table[None] if self.every_label else table[self.label_ids]
 
+    def once(self, make: Callable[[], Made], *key: object) -> Made:
+        """`make()`, kept while the same documents meet one chunk of labels after the other.
+
+        For what a part takes from the document side alone, such as the document's half of a first layer. A part passes
+        its own path as the key, with a word more for a second thing. Where nothing is ranked in chunks, as in training,
+        this is `make()`.
+        """
+        return _kept(self.kept, make, key)
+
+    def once_for_labels(self, make: Callable[[], Made], *key: object) -> Made:
+        """The same for what a part takes from `label_ids` alone, kept while one batch after the other meets them."""
+        return _kept(self.kept_of_labels, make, key)
+
     def where(self, role: str) -> Tensor:
         """(R,) int64: the places in the batch of the rows with this role; none when no row has one."""
         if self.roles is None or role not in self.role_names:
@@ -96,21 +115,24 @@ class Batch:
             roles=None if self.roles is None else self.roles[places],
             relation=None if self.relation is None else self.relation[places][:, places],
             given=None if self.given is None else self.given[places],
+            kept=None,
+            kept_of_labels=None,
         )
 
     def with_inputs(self, inputs: Mapping[str, Any]) -> Batch:
         """The batch as an encoder that another one holds sees it: only its own inputs."""
-        return replace(self, inputs=inputs)
+        return replace(self, inputs=inputs, kept=None)
 
     def with_labels(self, label_ids: Tensor) -> Batch:
         """The batch with other labels under consideration: (1 or B, C) int64 without padding."""
         mask = torch.ones_like(label_ids, dtype=torch.bool)
-        return replace(self, label_ids=label_ids, label_mask=mask, every_label=False)
+        return replace(self, label_ids=label_ids, label_mask=mask, every_label=False, kept_of_labels=None)
 
     def with_every_label(self) -> Batch:
         """The batch with all L labels under consideration, in order."""
         ids = torch.arange(self.label_count, device=self.rows.device)[None]
-        return replace(self, label_ids=ids, label_mask=torch.ones_like(ids, dtype=torch.bool), every_label=True)
+        mask = torch.ones_like(ids, dtype=torch.bool)
+        return replace(self, label_ids=ids, label_mask=mask, every_label=True, kept_of_labels=None)
 
     def noise(self, n: int, *streams: object) -> Tensor:
         """(B, n) float32, uniform in [0, 1): a hash of seed, stage, step, `streams`, row and copy.
@@ -124,6 +146,15 @@ class Batch:
         """The batch with every tensor on `device`."""
         moved = {name: _move(getattr(self, name), device) for name in self.__dataclass_fields__}
         return replace(self, **moved)
+
+
+def _kept(kept: dict[tuple[object, ...], Any] | None, make: Callable[[], Made], key: tuple[object, ...]) -> Made:
+    if kept is None:
+        return make()
+    if key not in kept:
+        kept[key] = make()
+    made: Made = kept[key]
+    return made
 
 
 def _move(value: Any, device: torch.device) -> Any:
@@ -159,14 +190,14 @@ class Targets:
     def dense(self, label_ids: Tensor) -> Tensor:
         """(B, C) bool: whether each document carries each of `label_ids` (1 or B, C).
 
-        One shared row of ids goes through a (B, L) table; ids per document are looked up, so memory follows C.
+        Every label, shared, goes through a (B, L) table; fewer, or each document's own, are looked up, so memory
+        follows C.
         """
         count = len(self.offsets) - 1
-        if len(label_ids) == 1 and count != 1:
+        if len(label_ids) == 1 and label_ids.shape[1] >= self.label_count:
             table = torch.zeros(count, self.label_count, dtype=torch.bool, device=self.values.device)
             table[self.rows, self.values] = True
-            whole = label_ids.shape[1] == self.label_count
-            return table if whole and bool((label_ids[0].diff() == 1).all()) else table[:, label_ids[0]]
+            return table[:, label_ids[0]]
         rows = torch.arange(count, device=self.values.device)[:, None]
         known = self.rows * self.label_count + self.values
         asked = rows * self.label_count + label_ids

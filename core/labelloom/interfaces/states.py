@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -45,6 +45,12 @@ class States:
     def get(self, name: str) -> Any:
         """The field called `name`, a bundle's own included, or None."""
         return self.extra.get(name) if "." in name else getattr(self, name)
+
+    def only(self, names: Collection[str]) -> States:
+        """These states without any field but those called `names`; `token_mask` goes with `tokens`."""
+        kept = {name: self.get(name) for name in (*names, *(["token_mask"] if "tokens" in names else []))}
+        own = {name: value for name, value in kept.items() if "." in name and value is not None}
+        return States(**{name: value for name, value in kept.items() if name in States.__dataclass_fields__}, extra=own)
 
     def first(self, *names: str) -> Any:
         """The first of these fields that is there: what a part with the need "a | b" calls."""

@@ -48,6 +48,14 @@ class LinearModel:
         """The same for the documents of a split."""
         return rank(self.method, self.features.of_split(split), self.label_count)[0]
 
+    def score_labels(self, split: Split, labels: np.ndarray, batch_size: int) -> np.ndarray:
+        """(N, R) float32: the scores of `labels` (R,) int64 for each of the N documents of a split."""
+        features = self.features.of_split(split)
+        found = np.empty((features.shape[0], len(labels)), dtype=np.float32)
+        for start, end in _blocks(features.shape[0], max(self.label_count, len(self.method.bank.intercepts))):
+            found[start:end] = self.method.scores(features[start:end])[0][:, labels]
+        return found
+
 
 def rank(method: Fitted, features: sp.csr_matrix, label_count: int) -> tuple[Ranking, LabelSets]:
     """The ranking and the method's own answers for the documents of `features` (N, F)."""

@@ -18,6 +18,7 @@ from labelloom.evaluation.decision import Decision, fit_decision
 from labelloom.evaluation.metrics import evaluate
 from labelloom.evaluation.predictions import Predictions
 from labelloom.evaluation.ranking import Ranking
+from labelloom.evaluation.rarest import LabelScores
 from labelloom.runs.folder import RunFolder
 from labelloom.spec.data import DataSettings
 from labelloom.spec.decision import DecisionSettings
@@ -38,6 +39,9 @@ class Ranks(Protocol):
 
     def rank_split(self, split: Split, batch_size: int) -> Ranking:
         """The same for the documents of a split."""
+
+    def score_labels(self, split: Split, labels: np.ndarray, batch_size: int) -> np.ndarray:
+        """(N, R) float32: the scores of `labels` (R,) int64 for each of the N documents of a split."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,8 @@ class Classifier:
     def predict(self, texts: Sequence[str], top_k: int | None = None) -> list[list[LabelScore]]:
         """For each text its labels, best first: those that the decision rule gives, or the `top_k` best.
 
-        Raises ValueError when `top_k` is below 1, TypeError for one string instead of a list, or a text that is none.
+        Raises ValueError when `top_k` is below 1, TypeError for one string instead of a list, or a text that is none,
+        RunError when `top_k` is more than are ranked of a large label set.
         """
         return list(self.stream(texts, top_k))
 
@@ -103,7 +108,15 @@ class Classifier:
             raise TypeError('expected a list of texts, not one string: predict(["..."])')
         waiting = map(_text, texts, count(1))
         while chunk := list(islice(waiting, at_once)):
-            yield from self._answers(self.rank(chunk), top_k)
+            ranking = self.rank(chunk)
+            if top_k is not None and top_k > ranking.depth and not ranking.complete:
+                raise RunError(
+                    f"the {top_k:,} best labels were asked for; of {ranking.label_count:,} the best {ranking.depth:,} "
+                    "are ranked",
+                    where=self.name,
+                    suggestions=[f"{ranking.depth:,} or fewer"],
+                )
+            yield from self._answers(ranking, top_k)
 
     def rank(self, texts: Sequence[str]) -> Ranking:
         """The ranking of the labels for each text, with the model's scores as they are before any calibration."""
@@ -112,6 +125,10 @@ class Classifier:
     def rank_split(self, split: Split) -> Ranking:
         """The same for the documents of a split."""
         return self.model.rank_split(split, self.batch_size)
+
+    def label_scores(self, split: Split, labels: np.ndarray) -> LabelScores:
+        """What the model says of `labels` (R,) int64 for every document of a split, before any calibration."""
+        return LabelScores(labels, self.model.score_labels(split, labels, self.batch_size))
 
     def predictions(self, split: Split) -> Predictions:
         """The answers on a split and the ranking behind them, with calibrated scores, beside its truth."""

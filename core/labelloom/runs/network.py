@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 
 from labelloom.bundles import Catalogue
@@ -12,12 +13,14 @@ from labelloom.compose.build import build, use_options
 from labelloom.compose.check import check
 from labelloom.compose.model import Assembly
 from labelloom.compose.plan import Plan
-from labelloom.data.columns import Columns
+from labelloom.data.cache import cache_folder
+from labelloom.data.columns import Columns, tokenised
 from labelloom.data.corpus import Split
 from labelloom.data.labels import LabelSpace
 from labelloom.evaluation.ranking import Ranking
 from labelloom.runs.assets import load_assets
 from labelloom.runs.folder import RunFolder
+from labelloom.runs.label_scores import label_scores
 from labelloom.runs.scoring import rank_columns, rank_split
 from labelloom.runs.weights import load_weights
 from labelloom.spec import read_spec
@@ -44,6 +47,11 @@ class Network:
     def rank_split(self, split: Split, batch_size: int) -> Ranking:
         """The same for the documents of a split, tokenised once and cached."""
         return rank_split(self.assembly.model, split, self.label_count, batch_size)
+
+    def score_labels(self, split: Split, labels: np.ndarray, batch_size: int) -> np.ndarray:
+        """(N, R) float32: the scores of `labels` (R,) int64 for each of the N documents of a split."""
+        columns = tokenised(split, self.assembly.model.encoder.reader, cache_folder())
+        return label_scores(self.assembly.model, columns, labels, self.label_count, batch_size)
 
     def to(self, device: str | torch.device) -> None:
         """Move its weights."""

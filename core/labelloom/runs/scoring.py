@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -16,6 +17,16 @@ from labelloom.data.corpus import Split
 from labelloom.errors import RunError
 from labelloom.evaluation.depth import depth_for
 from labelloom.evaluation.ranking import Ranking
+
+_DOCUMENTS = 256
+"""Documents that are ranked together at least, so that what label sides take from labels alone is computed less often;
+meanwhile what they read of these documents lies in memory."""
+_LABELS = 4096
+"""Labels that are scored at once; more are scored in chunks."""
+_PAIRS = 1 << 16
+"""Pairs of a document and a label that a chunk has: a vector of 256 numbers for each is 64 MiB."""
+_FEWEST = 128
+"""Labels in a chunk, however many documents a batch has."""
 
 RankedBatch = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Rows (n,), label ids (n, depth) and scores (n, depth) of one batch."""
@@ -51,20 +62,41 @@ def ranked_batches(
     device = next(model.parameters()).device
     reader = model.encoder.reader
     depth = depth_for(len(columns), label_count)
+    chunk, together = chunk_of(label_count, batch_size), together_of(label_count, batch_size)
     training = model.training
     model.eval()
+    mine = evaluation_batches(columns.lengths, batch_size)[rank::world]
     try:
-        for rows in evaluation_batches(columns.lengths, batch_size)[rank::world]:
-            inputs = reader.collate(columns.rows(rows))
-            batch = make_batch(inputs, plain_draw(len(rows)), label_count).to(device)
+        for start in range(0, len(mine), together):
+            rows_of = mine[start : start + together]
+            batches = [
+                make_batch(reader.collate(columns.rows(rows)), plain_draw(len(rows)), label_count).to(device)
+                for rows in rows_of
+            ]
             with torch.inference_mode():
-                ids, values = model.rank(batch, depth)
-            scores = values.float().cpu().numpy()
-            if not (scores < np.inf).all():
-                raise RunError(
-                    f"the model's scores of {int((~(scores < np.inf)).any(1).sum())} documents are not finite",
-                    suggestions=["train it anew with a lower training.learning_rate"],
-                )
-            yield rows, ids.cpu().numpy(), scores
+                ranked = model.rank_all(batches, depth, chunk)
+            for rows, (ids, values) in zip(rows_of, ranked, strict=True):
+                yield rows, ids.cpu().numpy(), _finite(values.float().cpu().numpy())
     finally:
         model.train(training)
+
+
+def chunk_of(label_count: int, batch_size: int) -> int:
+    """How many labels are scored at once."""
+    return _LABELS if label_count <= _LABELS else min(_LABELS, max(_FEWEST, _PAIRS // batch_size))
+
+
+def together_of(label_count: int, batch_size: int) -> int:
+    """How many batches are ranked together; one where all labels are scored at once."""
+    return 1 if label_count <= _LABELS else math.ceil(_DOCUMENTS / batch_size)
+
+
+def _finite(scores: np.ndarray) -> np.ndarray:
+    """`scores` as they are. Raises RunError where one is NaN or infinite upwards."""
+    wrong = int((~(scores < np.inf)).any(1).sum())
+    if wrong:
+        raise RunError(
+            f"the model's scores of {wrong} documents are not finite",
+            suggestions=["train it anew with a lower training.learning_rate"],
+        )
+    return scores

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import torch
 from accelerate import Accelerator
+from torch import Tensor
 
 from labelloom.compose.build import AllAssets, build_samplers, use_options
 from labelloom.compose.model import Assembly
@@ -39,7 +40,7 @@ from labelloom.training.optimiser import (
     restore_optimiser,
     set_rates,
 )
-from labelloom.training.processes import make_accelerator
+from labelloom.training.processes import make_accelerator, refuse_sparse
 from labelloom.training.progress import Reporter
 from labelloom.training.stage import StageModule
 from labelloom.training.step import gradients
@@ -111,6 +112,7 @@ def train_stage(job: Job, number: int, progress: Progress, saved: Saved) -> None
     if progress.step == 0:
         module.reset(job.plan, job.corpus, job.assets, key)
     module.freeze()
+    refuse_sparse(job.assembly, accelerator)
     if budget is not None and validation is not None and not is_of_tasks(metric):
         # What a first batch takes longer would count for every batch that is still to be scored.
         with accelerator.autocast():
@@ -146,7 +148,7 @@ def train_stage(job: Job, number: int, progress: Progress, saved: Saved) -> None
 
     def save() -> None:
         began = time.monotonic()
-        if not all(bool(weight.isfinite().all()) for weight in trained):
+        if not all(_is_finite(weight) for weight in trained):
             raise not_finite("a weight is", f"after step {progress.step or steps}")
         if main:
             progress.scaler = accelerator.scaler.state_dict() if progress.step and accelerator.scaler else None
@@ -229,6 +231,8 @@ def train_stage(job: Job, number: int, progress: Progress, saved: Saved) -> None
     if share == 1 and progress.step < steps:
         job.reporter.say(f"{stage.name}: the time budget ended it after {progress.step:,} of {steps:,} planned steps")
     accelerator.wait_for_everyone()
+    # Before the best weights are read: with large tables its state is twice as large as they are.
+    optimiser.state.clear()
     if settings.keep == "best":
         job.checkpoints.load_best(progress, job.assembly)
     else:
@@ -236,7 +240,6 @@ def train_stage(job: Job, number: int, progress: Progress, saved: Saved) -> None
     progress.taken[stage.name] = progress.step
     progress.stage, progress.step, progress.waited = number + 1, 0, 0
     progress.best_value = progress.best_file = None
-    optimiser.state.clear()
     average.clear()
     save()
     use_options(job.assembly, None, job.plan)
@@ -288,6 +291,11 @@ def _validate(
     seconds = time.monotonic() - began
     seen = propensities(job.corpus.statistics.frequency, len(job.corpus.train))
     return metrics_on(ranking, split, metric, spec.decision, job.assembly.model.scale, seen), seconds
+
+
+def _is_finite(weight: Tensor) -> bool:
+    """Whether every number of a weight is finite, without a mask of its size; minimum and maximum keep NaN."""
+    return not weight.numel() or all(bool(bound.isfinite()) for bound in torch.aminmax(weight.detach()))
 
 
 def _note(progress: Progress, value: float, metric: str) -> bool:

@@ -11,13 +11,16 @@ from torch import nn
 from labelloom.compose.model import Assembly
 from labelloom.spec import TrainingSettings
 from labelloom.training.layers import layer_factors
+from labelloom.training.lazy_adamw import LazyAdamW
 from labelloom.training.stage import module_at
 
 _UNDECAYED = (nn.LayerNorm, nn.Embedding, nn.GroupNorm, nn.BatchNorm1d, nn.RMSNorm)
 
 
-def make_optimiser(assembly: Assembly, settings: TrainingSettings) -> torch.optim.AdamW:
+def make_optimiser(assembly: Assembly, settings: TrainingSettings) -> LazyAdamW:
     """AdamW over the weights of `assembly` that require a gradient, in groups of one rate and one decay each.
+
+    Tables with sparse gradients (`nn.Embedding(sparse=True)`) move row by row, see `LazyAdamW`.
 
     A weight's rate is that of the longest path in `settings.rates` that it lies under, or `learning_rate`, times its
     layer's factor (see `layer_factors`). Biases, norms and embeddings do not decay.
@@ -39,7 +42,7 @@ def make_optimiser(assembly: Assembly, settings: TrainingSettings) -> torch.opti
             rate = rates.get(id(weight), settings.learning_rate) * factors.get(id(weight), 1.0)
             key = (rate, settings.weight_decay if decays else 0.0)
             groups.setdefault(key, []).append(weight)
-    return torch.optim.AdamW(
+    return LazyAdamW(
         [
             {"params": weights, "lr": rate, "base": rate, "weight_decay": decay}
             for (rate, decay), weights in groups.items()

@@ -7,7 +7,9 @@ import os
 import torch
 from accelerate import Accelerator, PartialState
 from accelerate.state import AcceleratorState
+from torch import nn
 
+from labelloom.compose.model import Assembly
 from labelloom.errors import TrainingError
 from labelloom.spec import TrainingSettings
 
@@ -42,6 +44,19 @@ def make_accelerator(settings: TrainingSettings) -> Accelerator:
         # On a CPU accelerate would train in fp32 without a word.
         raise _impossible(precision, f"its device is {accelerator.device.type}, and fp16 needs a GPU")
     return accelerator
+
+
+def refuse_sparse(assembly: Assembly, accelerator: Accelerator) -> None:
+    """Raise TrainingError where processes on GPUs would have to add up sparse gradients: NCCL adds dense ones alone."""
+    if accelerator.num_processes == 1 or accelerator.device.type != "cuda":
+        return
+    for name, module in assembly.named_modules():
+        if isinstance(module, nn.Embedding) and module.sparse and module.weight.requires_grad:
+            raise TrainingError(
+                f"{name} has sparse gradients, which {accelerator.num_processes} processes on GPUs cannot add up",
+                where=name,
+                suggestions=["one process", "sparse = false there"],
+            )
 
 
 def _impossible(precision: str, why: str) -> TrainingError:

@@ -76,9 +76,27 @@ def gradients(
             if weight.grad is not None:
                 weight.grad /= _divisor(sums[1, 0])
     # Without clipping the norm is still needed: a gradient that is not finite would spoil the weights for good.
-    norm = accelerator.clip_grad_norm_(trained, math.inf if clip_norm is None else clip_norm)
+    norm = accelerator.clip_grad_norm_(_dense(trained), math.inf if clip_norm is None else clip_norm)
     loss, length, *each = torch.stack([(weights * means).sum(), torch.as_tensor(norm).to(means), *means]).tolist()
     return StepResult(loss, each, length, scaled=accelerator.scaler is not None)
+
+
+def _dense(trained: Sequence[nn.Parameter]) -> list[Tensor]:
+    """`trained`, and in place of a weight with a sparse gradient its touched rows, whose gradient is the same memory.
+
+    Rows that several parts or look-ups touched are summed first; a norm over the summands would be another.
+    """
+    dense: list[Tensor] = []
+    for weight in trained:
+        if weight.grad is None or not weight.grad.is_sparse:
+            dense.append(weight)
+            continue
+        weight.grad = weight.grad.coalesce()
+        values = weight.grad.values()
+        rows = values.detach()
+        rows.grad = values
+        dense.append(rows)
+    return dense
 
 
 def _divisor(counts: Tensor) -> Tensor:

@@ -35,6 +35,14 @@ def labelloom_components() -> list[Component]:
         ),
         Component(
             kind="encoder",
+            name="standard/xml-cnn",
+            target="labelloom_standard.xml_cnn:XMLCNN",
+            config="labelloom_standard.config:XMLCNNConfig",
+            gives=frozenset({"tokens", "document"}),
+            summary="Convolutions over words, the maximum of each filter in p chunks, a bottleneck (Liu et al. 2017)",
+        ),
+        Component(
+            kind="encoder",
             name="standard/chain",
             target="labelloom_standard.chain:Chain",
             config="labelloom_standard.config:ChainConfig",

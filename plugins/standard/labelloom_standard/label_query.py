@@ -35,12 +35,20 @@ class LabelQuery(LabelModule):
     def forward(self, states: States, batch: Batch) -> States:
         """`states` with labels."""
         tokens, mask = states.first("tokens"), states.first("token_mask")
-        table = states.first("label_table")(batch.label_ids)  # (1 or B, C, K)
-        query = self._split(self.query(table))  # (1 or B, heads, C, width / heads)
-        key, value = self._split(self.key(tokens)), self._split(self.value(tokens))  # (B, heads, T, width / heads)
+        key, value = batch.once(lambda: self._read(tokens), self.path)
+        table, query = batch.once_for_labels(lambda: self._asked(states, batch), self.path)
         scores = query @ key.mT * query.shape[-1] ** -0.5  # (B, heads, C, T)
         found = attend(scores, value, mask[:, None]).transpose(1, 2).flatten(2)  # (B, C, width)
         return states.add(labels=self.norm(self.residual(table) + self.dropout(self.out(found))))
+
+    def _asked(self, states: States, batch: Batch) -> tuple[Tensor, Tensor]:
+        """The labels' vectors (1 or B, C, K) and their queries (1 or B, heads, C, width / heads)."""
+        table = states.first("label_table")(batch.label_ids)
+        return table, self._split(self.query(table))
+
+    def _read(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        """The keys and values of tokens, (B, heads, T, width / heads) each."""
+        return self._split(self.key(tokens)), self._split(self.value(tokens))
 
     def _split(self, vectors: Tensor) -> Tensor:
         """(B, N, width) to (B, heads, N, width / heads)."""

@@ -13,6 +13,9 @@ from labelloom_standard.config import LabelTableConfig
 
 _CHUNK = 256
 """Labels whose names or descriptions the encoder reads at once."""
+_LARGE = 1 << 25
+"""Numbers in a table from which on a dense gradient is worth a note: 128 MiB of them, and AdamW's pass over four times
+as many, in every step."""
 
 
 class LabelTable(LabelModule):
@@ -20,7 +23,7 @@ class LabelTable(LabelModule):
 
     With init = "names" a vector starts as the mean of the encoder's states of the words of the label's name, with
     "descriptions" of its description, or of the name where there is none; a label without any word keeps its random
-    vector.
+    vector. With sparse = true its gradient holds the rows that a step looked up, and the optimiser moves only these.
     """
 
     def __init__(self, config: LabelTableConfig, context: Context) -> None:
@@ -34,13 +37,19 @@ class LabelTable(LabelModule):
         names, descriptions = context.labels.names, context.labels.descriptions
         told = names if config.init == "names" else map(str.strip, descriptions)
         self.texts = [text or name for text, name in zip(told, names, strict=True)]
-        self.vectors = nn.Embedding(len(context.labels), width)
+        self.vectors = nn.Embedding(len(context.labels), width, sparse=config.sparse)
         nn.init.normal_(self.vectors.weight, std=width**-0.5)
         self.widths = {"label_table": width}
 
     @torch.no_grad()
     def initialise(self, corpus: Corpus, encode: Encode) -> None:
         """The vectors of names or descriptions, if they are wanted. Raises CompositionError if no encoder gives any."""
+        if self.vectors.weight.numel() >= _LARGE and not self.config.sparse:
+            height, width = self.vectors.weight.shape
+            self.notes.append(
+                f"each step computes a gradient of all {height:,} x {width:,} numbers and moves them all; with "
+                "sparse = true it would be those of the labels that it looks up"
+            )
         if self.config.init == "random":
             return
         if self.config.init == "descriptions":

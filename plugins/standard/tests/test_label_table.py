@@ -97,6 +97,28 @@ def test_random_vectors_ask_no_encoder(make_context: Any) -> None:
     LabelTable(LabelTableConfig(width=3), make_context()).initialise(NO_CORPUS, NO_CORPUS)
 
 
+def test_a_large_table_with_dense_gradients_says_so(make_context: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("labelloom_standard.label_table._LARGE", 15)
+    for width, sparse, notes in ((3, False, 1), (3, True, 0), (2, False, 0)):
+        table = LabelTable(LabelTableConfig(width=width, sparse=sparse), make_context())
+        table.initialise(NO_CORPUS, NO_CORPUS)
+        assert table.notes == notes * [
+            "each step computes a gradient of all 5 x 3 numbers and moves them all; with sparse = true it would be "
+            "those of the labels that it looks up"
+        ]
+
+
+def test_sparse_gradients_hold_what_was_looked_up(make_context: Any, make_batch: Any) -> None:
+    table = LabelTable(LabelTableConfig(width=3, sparse=True), make_context())
+    lookup = table(States(), make_batch(2)).label_table
+    (2 * lookup(torch.tensor([[1, 4], [1, 1]]))).sum().backward()
+    gradient = table.vectors.weight.grad
+    assert gradient is not None
+    assert gradient.is_sparse
+    assert gradient.coalesce().indices().tolist() == [[1, 4]]
+    assert gradient.to_dense()[:, 0].tolist() == [0, 6, 0, 0, 2]
+
+
 def test_another_width_than_the_names_is_refused(make_context: Any) -> None:
     with pytest.raises(ValueError, match='init = "names" fills vectors with tokens of width 6, so width = 3 cannot'):
         LabelTable(LabelTableConfig(init="names", width=3), make_context(tokens=6))

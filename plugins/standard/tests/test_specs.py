@@ -27,6 +27,7 @@ def test_the_specs_are_shipped_by_name(catalogue: Catalogue) -> None:
         "bilstm",
         "cnn",
         "cnn-skip-gram",
+        "xml-cnn",
         "label-attention",
         "minilm-label-attention",
         "label-query",

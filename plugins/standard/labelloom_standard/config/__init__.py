@@ -1,6 +1,6 @@
 """The options of the bundle's components, without torch."""
 
-from labelloom_standard.config.encoders import BiLSTMConfig, ChainConfig, CNNConfig, TransformerConfig
+from labelloom_standard.config.encoders import BiLSTMConfig, ChainConfig, CNNConfig, TransformerConfig, XMLCNNConfig
 from labelloom_standard.config.label_modules import LabelAttentionConfig, LabelQueryConfig, LabelTableConfig
 from labelloom_standard.config.language_model import LabelSlotOptions, LanguageModelOptions
 from labelloom_standard.config.losses import AsymmetricConfig, BCEConfig, FocalConfig, SoftmaxConfig
@@ -24,4 +24,5 @@ __all__ = [
     "SoftmaxConfig",
     "TransformerConfig",
     "WordOptions",
+    "XMLCNNConfig",
 ]

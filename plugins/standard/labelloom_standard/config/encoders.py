@@ -61,6 +61,20 @@ class CNNConfig(WordOptions):
         return self
 
 
+class XMLCNNConfig(WordOptions):
+    """`standard/xml-cnn`."""
+
+    windows: list[Annotated[int, Field(gt=0)]] = Field(
+        [2, 4, 8], min_length=1, description="How many words in a row each group of filters reads."
+    )
+    filters: int = Field(128, gt=0, description="Filters of each window; a token has the outputs of all.")
+    chunks: int = Field(
+        8, gt=0, description="Parts of a document of which each filter's maximum is kept, however long it is."
+    )
+    bottleneck: int = Field(512, gt=0, description="Width of `document`, which is made of all these maxima.")
+    dropout: float = Field(0.5, ge=0, lt=1, description="On `document`.")
+
+
 class ChainConfig(Config):
     """`standard/chain`."""
 

@@ -22,6 +22,11 @@ class LabelTableConfig(Config):
         description="How vectors start: at random, or as the mean of the encoder's tokens of the label's name, or of "
         "its description (of its name where there is none).",
     )
+    sparse: bool = Field(
+        False,
+        description="Whether a step computes gradients and moves moments of those rows alone that it looks up: for "
+        "many labels of which a sampler draws a few.",
+    )
 
     def signature(self, record: Component, parts: Mapping[str, Signature]) -> Signature:
         """The encoder's tokens are needed where names, descriptions or the default width come from them."""

@@ -1,0 +1,122 @@
+"""What the tests share: small contexts, batches and targets, a tiny BERT on disk, the bundle as if installed."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from labelloom.bundles import Catalogue
+from labelloom.data.label_sets import LabelSets
+from labelloom.data.labels import LabelSpace
+from labelloom.interfaces import Batch, Context, Targets
+
+WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "a", "graph", "of", "##s", "word", "neural", "network", "text", "."]
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def make_context() -> Callable[..., Context]:
+    """The context of a part over `count` labels; a width's "__" is the dot of a bundle's own field."""
+
+    def make(
+        assets: Mapping[str, Any] | None = None, count: int = 6, parts: Mapping[str, Any] | None = None, **widths: Any
+    ) -> Context:
+        codes = tuple(f"label {place}" for place in range(count))
+        named = {name.replace("__", "."): width for name, width in widths.items()}
+        return Context("model.part", named, LabelSpace(codes, codes), assets or {}, parts or {})
+
+    return make
+
+
+@pytest.fixture
+def make_batch() -> Callable[..., Batch]:
+    """A batch of `count` rows over `labels` labels, all under consideration, or those of `ids`."""
+
+    def make(
+        count: int, labels: int = 6, inputs: Mapping[str, Any] | None = None, ids: Any = None, **fields: Any
+    ) -> Batch:
+        label_ids = torch.arange(labels)[None] if ids is None else torch.as_tensor(ids)
+        return Batch(
+            inputs=inputs or {},
+            rows=torch.arange(count),
+            copies=torch.zeros(count, dtype=torch.int64),
+            label_ids=label_ids,
+            label_count=labels,
+            **{
+                "label_mask": torch.ones_like(label_ids, dtype=torch.bool),
+                "is_anchor": torch.ones(count, dtype=torch.bool),
+                "every_label": ids is None,
+                **fields,
+            },
+        )
+
+    return make
+
+
+@pytest.fixture
+def targets_of() -> Callable[..., Targets]:
+    """The targets of documents that carry these labels."""
+
+    def make(carried: Sequence[Sequence[int]], labels: int = 6) -> Targets:
+        sets = LabelSets.from_lists(carried, labels)
+        return Targets(torch.from_numpy(sets.offsets), torch.from_numpy(np.asarray(sets.values)), labels)
+
+    return make
+
+
+@pytest.fixture
+def agree() -> Callable[..., None]:
+    """Two ways to compute one tensor give the same values and the same gradients of `leaves`."""
+
+    def check(fast: Tensor, naive: Tensor, leaves: Sequence[Tensor]) -> None:
+        torch.testing.assert_close(fast, naive, rtol=1e-9, atol=1e-11)
+        cotangent = torch.randn(fast.shape, dtype=fast.dtype, generator=torch.Generator().manual_seed(7))
+        options = {"allow_unused": True, "materialize_grads": True}
+        pairs = zip(
+            torch.autograd.grad(fast, leaves, cotangent, **options),
+            torch.autograd.grad(naive, leaves, cotangent, **options),
+            strict=True,
+        )
+        for one, other in pairs:
+            torch.testing.assert_close(one, other, rtol=1e-8, atol=1e-11)
+
+    return check
+
+
+@pytest.fixture(scope="session")
+def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a BERT of two layers, 32 wide, with 40 positions and a vocabulary of a few words."""
+    from tokenizers import Tokenizer, normalizers, pre_tokenizers, processors
+    from tokenizers.models import WordPiece
+    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+    folder = tmp_path_factory.mktemp("bert")
+    torch.manual_seed(3)
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 48}
+    BertModel(BertConfig(vocab_size=len(WORDS), max_position_embeddings=40, **sizes)).save_pretrained(folder)
+    tokenizer = Tokenizer(WordPiece({word: place for place, word in enumerate(WORDS)}, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
+    special = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, **special).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def catalogue(tmp_path: Path) -> Catalogue:
+    """The catalogue of a path on which this bundle and the one that it rests on are installed."""
+    for folder in (ROOT / "maacf", ROOT / "standard"):
+        project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
+        info = tmp_path / "site" / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
+        info.mkdir(parents=True)
+        lines = [f"{name} = {value}" for name, value in project["entry-points"]["labelloom.bundles"].items()]
+        (info / "entry_points.txt").write_text("\n".join(["[labelloom.bundles]", *lines]))
+    return Catalogue([str(tmp_path / "site")])
