@@ -27,7 +27,7 @@ from .refusals import Refuse
 WriteSpec = Callable[[Mapping[str, Any]], Path]
 
 STANDINS = Path(__file__).parents[1] / "standins"
-BUNDLES = ("clmil", "maacf")
+BUNDLES = ("maacf",)
 
 
 @pytest.fixture(scope="package")
