@@ -14,6 +14,7 @@ import statistics
 import time
 
 import torch
+from in_turns import in_turns, median_ratio
 
 from labelloom.compose.batches import make_batch, plain_draw
 from labelloom.data.labels import LabelSpace
@@ -54,17 +55,12 @@ def measure(labels: int, pairs: int, precision: str) -> None:
     length = 192 + labels + 1
     joint = made(JointEncoder, JointEncoderConfig(max_length=length, pooling="mean", random_init=True), space)
     plain = made(Transformer, TransformerConfig(max_length=length, random_init=True), space)
-    ours, theirs = [], []
-    for pair in range(pairs + 2):
-        first, second = (joint, plain) if pair % 2 else (plain, joint)
-        times = {first: seconds(first, labels, precision), second: seconds(second, labels, precision)}
-        if pair >= 2:  # the first ones allocate
-            ours.append(times[joint])
-            theirs.append(times[plain])
-    ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
+    ours, theirs = in_turns(
+        lambda _: seconds(joint, labels, precision), lambda _: seconds(plain, labels, precision), pairs
+    )
     print(
         f"{labels} label tokens, {precision}: joint {statistics.median(ours) * 1000:.0f} ms, plain with {length} "
-        f"pieces {statistics.median(theirs) * 1000:.0f} ms, median ratio {statistics.median(ratios):.3f} over "
+        f"pieces {statistics.median(theirs) * 1000:.0f} ms, median ratio {median_ratio(ours, theirs):.3f} over "
         f"{pairs} pairs"
     )
 

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 
 import torch
+from in_turns import WARM, in_turns, median_ratio
 from torch import Tensor, nn
 
 from labelloom.compose.batches import make_batch, plain_draw
@@ -61,8 +62,16 @@ class Bare(nn.Module):
         return masked_mean(self.recurrent(self.embedding(batch.inputs["ids"]), mask), mask)
 
 
-def documents_a_second(model: Callable[[Batch], Tensor], batch: Batch, precision: str) -> float:
+def documents(labels: int) -> Batch:
+    """A batch of texts of 60 to 200 words."""
+    lengths = torch.randint(60, 201, (DOCUMENTS,)).tolist()
+    ids, mask = pad([torch.randint(2, WORDS, (length,)).tolist() for length in lengths])
+    return make_batch({"ids": ids, "mask": mask}, plain_draw(DOCUMENTS), labels)
+
+
+def documents_a_second(model: nn.Module, batch: Batch, precision: str) -> float:
     """Of one forward and backward."""
+    model.zero_grad(set_to_none=True)
     began = time.perf_counter()
     with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
         found = model(batch)
@@ -77,20 +86,15 @@ def measure(labels: int, pairs: int, precision: str) -> None:
     config = LabelWiseLSTMConfig()
     ours = LabelWise(config, space)
     bare = Bare(config, ours.encoder.embedding)
-    speeds: dict[nn.Module, list[float]] = {ours: [], bare: []}
-    for pair in range(pairs + 2):
-        lengths = torch.randint(60, 201, (DOCUMENTS,)).tolist()
-        ids, mask = pad([torch.randint(2, WORDS, (length,)).tolist() for length in lengths])
-        batch = make_batch({"ids": ids, "mask": mask}, plain_draw(DOCUMENTS), labels)
-        for model in (ours, bare) if pair % 2 else (bare, ours):
-            model.zero_grad(set_to_none=True)
-            speed = documents_a_second(model, batch, precision)
-            if pair >= 2:  # the first ones allocate
-                speeds[model].append(speed)
-    ratios = [a / b for a, b in zip(speeds[ours], speeds[bare], strict=True)]
+    batches = [documents(labels) for _ in range(pairs + WARM)]
+
+    def speed(model: nn.Module) -> Callable[[int], float]:
+        return lambda pair: documents_a_second(model, batches[pair], precision)
+
+    label_wise, alone = in_turns(speed(ours), speed(bare), pairs)
     print(
-        f"{labels} labels, {precision}: label-wise {statistics.median(speeds[ours]):.1f} documents/s, bare "
-        f"{statistics.median(speeds[bare]):.1f} documents/s, median ratio {statistics.median(ratios):.3f} over "
+        f"{labels} labels, {precision}: label-wise {statistics.median(label_wise):.1f} documents/s, bare "
+        f"{statistics.median(alone):.1f} documents/s, median ratio {median_ratio(label_wise, alone):.3f} over "
         f"{pairs} pairs"
     )
 

@@ -165,6 +165,36 @@ def test_head_and_tail_labels(labelloom_: Callable[..., Result], answer: Callabl
     assert not any(line.startswith("mid") for line in text)
 
 
+def test_the_bounds_of_head_and_mid_labels(
+    labelloom_: Callable[..., Result], answer: Callable[..., Any], run: Path
+) -> None:
+    frequency = labelloom.load_corpus(labelloom.load(run).data).statistics.frequency
+    ordered = sorted(frequency.tolist(), reverse=True)
+    head, mid = ordered[1], ordered[3]
+    told = answer("evaluate", run, "--head", str(head), "--mid", str(mid), "--per-label", "--json")
+    assert told["head_labels"] == sum(count >= head for count in ordered)
+    assert told["mid_labels"] == sum(head > count >= mid for count in ordered)
+    names = ["head" if count >= head else "mid" if count >= mid else "tail" for count in frequency.tolist()]
+    codes = labelloom.load(run).labels.codes
+    assert {label["label"]: label["group"] for label in told["labels"]} == dict(zip(codes, names, strict=True))
+    text = lines(labelloom_("evaluate", run, "--head", str(head), "--mid", "0.001", "--per-label").stdout)
+    assert text[-1] == f"groups by documents in training: head has {head} or more, mid 0.1% of them or more, tail fewer"
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--head", "many"], "'many' is not a number of training documents such as 3000, or a share of them"),
+        (["--mid", "1.5"], "'1.5' is not a number of training documents such as 3000, or a share of them"),
+        (["--head", "0.1", "--mid", "0.5"], "mid labels have 50.00% or more, head labels 10.00%"),
+    ],
+)
+def test_bounds_that_say_nothing(labelloom_: Callable[..., Result], run: Path, options: list[str], told: str) -> None:
+    result = labelloom_("evaluate", run, *options)
+    assert result.exit_code == 2
+    assert told in " ".join(result.stderr.replace("│", " ").split())
+
+
 def test_without_a_test_split_validation_is_scored_and_that_is_said(
     labelloom_: Callable[..., Result], answer: Callable[..., Any], corpus: Path
 ) -> None:

@@ -175,7 +175,10 @@ def test_intervals(answer: Callable[..., Any], labelloom_: Callable[..., Result]
 
 def test_groups_are_explained(labelloom_: Callable[..., Result], run: Path) -> None:
     told = lines(labelloom_("evaluate", run, "--per-label").stdout)
-    assert told[-1] == "groups by documents in training: head has 5.6% of them or more, mid 1.9%, tail fewer"
+    assert (
+        told[-1]
+        == "groups by documents in training: head has 5.6% of them or more, mid 1.9% of them or more, tail fewer"
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The workplace of the contract's tests: stand-ins for what is not installed, a small corpus, a small BERT."""
+"""The workplace of the contract's tests: a small corpus, a small BERT."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import tomli_w
 import torch
 
 import labelloom
-from labelloom.bundles import find_bundles
 from labelloom.compose.check import check
 from labelloom.data.corpus import Corpus, load_corpus
 from labelloom.errors import CompositionError, Problem
@@ -26,26 +25,14 @@ from .refusals import Refuse
 
 WriteSpec = Callable[[Mapping[str, Any]], Path]
 
-STANDINS = Path(__file__).parents[1] / "standins"
-BUNDLES = ("clmil",)
-
 
 @pytest.fixture(scope="package")
 def workplace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder with `corpus` and `bert`, in a process that finds a stand-in for every bundle not installed."""
+    """A folder with `corpus` and `bert`, and a cache of its own."""
     folder = tmp_path_factory.mktemp("contract")
     write_corpus(folder / "corpus")
     write_bert(folder / "bert")
-    site = folder / "site"
-    installed = {bundle.name for bundle in find_bundles()}
-    for name in BUNDLES:
-        if name not in installed:
-            info = site / f"labelloom_standin_{name}-0.dist-info"
-            info.mkdir(parents=True)
-            (info / "entry_points.txt").write_text(f"[labelloom.bundles]\n{name} = standin_{name}.hooks\n")
     with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(STANDINS))
-        patch.syspath_prepend(str(site))
         patch.setenv("LABELLOOM_CACHE", str(folder / "cache"))
         threads = torch.get_num_threads()
         torch.set_num_threads(1)

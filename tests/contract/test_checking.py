@@ -156,7 +156,7 @@ def test_a_misspelt_path(field: str, refuse: Refuse) -> None:
 def test_a_stage_option_that_the_component_does_not_allow(refuse: Refuse) -> None:
     wrong = stage("first", [BCE], options={ENCODER: {"max_length": 20}})
     problem = only(refuse(model(JOINT, LABEL_LINEAR), wrong), "stages.0.options.model.encoder.max_length")
-    assert problem.message == "laco/joint-encoder lets a stage change text_alone, not 'max_length'"
+    assert problem.message == "laco/joint-encoder lets a stage change dropout, text_alone, not 'max_length'"
     wrong = stage("first", [BCE], options={"model.encode": {"text_alone": True}})
     problem = only(refuse(model(JOINT, LABEL_LINEAR), wrong), "stages.0.options.model.encode")
     assert problem.message == "no part has the path 'model.encode'"

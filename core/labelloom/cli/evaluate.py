@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from labelloom.cli import decision_options as decide
+from labelloom.cli import group_options as groups
 from labelloom.cli import neighbours as near
 from labelloom.cli.options import AllowLocalCode, Json
 from labelloom.cli.output import console, print_json
@@ -42,6 +43,8 @@ def evaluate_run(
         ),
     ] = None,
     per_label: Annotated[bool, typer.Option("--per-label", help="Show every label too.")] = False,
+    head: groups.Head = None,
+    mid: groups.Mid = None,
     bootstrap: Annotated[
         int | None,
         typer.Option(
@@ -86,6 +89,7 @@ def evaluate_run(
     --neighbours shows instead which documents the model takes for alike, label by label.
     """
     near.check_options(context, at_least)
+    bounds = groups.asked_bounds(head, mid)
     if split is not None and split not in _SPLITS:
         raise typer.BadParameter(f"{split!r} is not one of {', '.join(_SPLITS)}.", param_hint="--split")
     if neighbours is not None:
@@ -127,6 +131,8 @@ def evaluate_run(
 
     name = corpus.name if one_file else chosen.name
     statistics = None if trained_on is None else trained_on.statistics
+    if statistics is not None:
+        groups.check_bounds(bounds, statistics.document_count)
     ranking = classifier.rank_split(chosen)
     few = None
     if rarest is not None:
@@ -142,7 +148,7 @@ def evaluate_run(
         sides = [tried, replace(sides[0], title=f"{name}: the run's own")]
     confidence = confidence or _CONFIDENCE
     between = intervals(sides[0].outcome, bootstrap, confidence, seed or 0) if bootstrap else {}
-    report = Report(corpus.name, classifier, sides, statistics, between, confidence, per_label)
+    report = Report(corpus.name, classifier, sides, statistics, bounds, between, confidence, per_label)
     if as_json:
         print_json(report.as_json())
     else:

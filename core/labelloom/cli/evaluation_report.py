@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
+from labelloom.cli.group_options import Bounds
 from labelloom.cli.scores import group_table, groups_explained, interval_table, label_table, score_table
 from labelloom.data.corpus import Split
 from labelloom.data.statistics import CorpusStatistics
@@ -84,13 +85,14 @@ class Report:
     """One or two sides, the first of which is what was asked for; the second then is the run's own decision.
 
     `statistics` of training are None where its corpus is gone, `intervals` of the first side's metrics empty where none
-    were asked for.
+    were asked for. `bounds` are those of head and mid labels.
     """
 
     corpus: str
     classifier: Classifier
     sides: Sequence[Side]
     statistics: CorpusStatistics | None
+    bounds: Bounds
     intervals: Mapping[str, tuple[float, float]]
     confidence: float
     every_label: bool
@@ -134,11 +136,11 @@ class Report:
             out.print()
             out.print(label_table(list(self._labels())))
         if self.statistics is not None and (self.every_label or len(self._by_group) > 1):
-            out.print(groups_explained())
+            out.print(groups_explained(*self.bounds))
 
     @cached_property
     def _groups(self) -> Any:
-        return None if self.statistics is None else self.statistics.groups()
+        return None if self.statistics is None else self.statistics.groups(*self.bounds)
 
     @cached_property
     def _by_group(self) -> dict[str, dict[str, float]]:

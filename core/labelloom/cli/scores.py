@@ -9,7 +9,6 @@ from typing import Any
 from rich.table import Table
 
 from labelloom.cli.output import table, visible
-from labelloom.data.statistics import HEAD_SHARE, MID_SHARE
 from labelloom.evaluation.summary import table as rows_of
 
 Scores = Mapping[str, float]
@@ -83,8 +82,7 @@ def label_table(labels: Sequence[Mapping[str, Any]]) -> Table:
     return made
 
 
-def groups_explained() -> str:
-    """What head, mid and tail labels are."""
-    return (
-        f"groups by documents in training: head has {HEAD_SHARE:.1%} of them or more, mid {MID_SHARE:.1%}, tail fewer"
-    )
+def groups_explained(head: float | int, mid: float | int) -> str:
+    """What head, mid and tail labels are, for bounds that are shares of the training documents or numbers of them."""
+    first, second = (f"{bound:,}" if isinstance(bound, int) else f"{bound:.1%} of them" for bound in (head, mid))
+    return f"groups by documents in training: head has {first} or more, mid {second} or more, tail fewer"

@@ -15,7 +15,7 @@ def labelloom_components() -> list[Component]:
             target="labelloom_laco.joint_encoder:JointEncoder",
             config="labelloom_laco.config:JointEncoderConfig",
             gives=frozenset({"tokens", "document", "labels"}),
-            stage_options=frozenset({"text_alone"}),
+            stage_options=frozenset({"dropout", "text_alone"}),
             summary="Document and labels in one input of a transformer (Zhang et al. 2021 section 3.2)",
         ),
         Component(

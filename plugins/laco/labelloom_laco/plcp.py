@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from labelloom.interfaces import Batch, Context, Loss, States, Targets, Task
 from labelloom_laco.config import PairwiseConfig
+from labelloom_standard.pairs import draw_one, pair_noise, vectors_at
 
 
 class PairwiseCooccurrence(Task):
@@ -32,7 +33,7 @@ class PairwiseCooccurrence(Task):
         if self.config.swap:
             turned = batch.noise(self.config.pairs, self.path, "swap") < 0.5
             first, second = torch.where(turned, second, first), torch.where(turned, first, second)
-        pairs = torch.cat([_at(labels, first), _at(labels, second)], -1)  # (B, P, 2K)
+        pairs = torch.cat([vectors_at(labels, first), vectors_at(labels, second)], -1)  # (B, P, 2K)
         # What is not drawn may be anything, NaN too.
         logits = self.out(self.dropout(pairs.masked_fill(~valid[..., None], 0)))[..., 0]
         losses = F.binary_cross_entropy_with_logits(logits.float(), truth.float(), reduction="none")
@@ -46,27 +47,14 @@ class PairwiseCooccurrence(Task):
         count, labels = self.config.pairs, carried.shape[1]
 
         def noise(stream: str) -> Tensor:
-            return batch.noise(count * labels, self.path, stream).view(-1, count, labels)
+            return pair_noise(batch, count, labels, self.path, stream)
 
         own = carried[:, None].expand(-1, count, -1)  # (B, P, C)
-        first, there = _draw_one(own, noise("first"))
+        first, there = draw_one(own, noise("first"))
         other = torch.arange(labels, device=own.device) != first[..., None]
         with_it, without_it = own & other, (batch.countable[:, None] & ~own)
         share = self.config.gamma / (1 + self.config.gamma)
         wanted = batch.noise(count, self.path, "which") < share
         positive = torch.where(wanted, with_it.any(-1), ~without_it.any(-1))
-        second, found = _draw_one(torch.where(positive[..., None], with_it, without_it), noise("second"))
+        second, found = draw_one(torch.where(positive[..., None], with_it, without_it), noise("second"))
         return first, second, there & found
-
-
-def _draw_one(pool: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-    """For each row a place of `pool` (..., C), each as likely: (...) int64, and (...) whether there was one.
-
-    `noise` (..., C) is uniform in [0, 1).
-    """
-    return noise.masked_fill(~pool, -1).argmax(-1), pool.any(-1)
-
-
-def _at(labels: Tensor, places: Tensor) -> Tensor:
-    """(B, P, K): the vectors (B, C, K) at places (B, P)."""
-    return labels.gather(1, places[..., None].expand(-1, -1, labels.shape[-1]))

@@ -17,7 +17,7 @@ def labelloom_components() -> list[Component]:
             needs=frozenset({"given?"}),
             gives=frozenset({"tokens", "document", "labels", "lmmtc.slots", "lmmtc.totals", "lmmtc.words"}),
             axes={"lmmtc.slots": "BCV", "lmmtc.totals": "V", "lmmtc.words": "V"},
-            stage_options=frozenset({"mask_words", "text_alone"}),
+            stage_options=frozenset({"dropout", "mask_words", "text_alone"}),
             summary="A slot for each label before the document, its truth shown or masked (Song et al. 2021 eq. 2)",
         ),
         Component(

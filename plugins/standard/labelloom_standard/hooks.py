@@ -15,6 +15,7 @@ def labelloom_components() -> list[Component]:
             target="labelloom_standard.transformer:Transformer",
             config="labelloom_standard.config:TransformerConfig",
             gives=frozenset({"tokens", "document"}),
+            stage_options=frozenset({"dropout"}),
             summary="Any pretrained transformer with a fast tokenizer (Devlin et al. 2019), pooled to one vector",
         ),
         Component(

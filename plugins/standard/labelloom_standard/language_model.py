@@ -6,6 +6,7 @@ import itertools
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,13 +18,14 @@ from transformers.utils import logging
 
 from labelloom.errors import SpecError
 from labelloom.interfaces import Files
+from labelloom_standard.dropout import DropoutRates, with_rates
 
 
-def build_language_model(files: Files, attention: Literal["auto", "sdpa", "eager"], dropout: float | None) -> Any:
-    """The model whose configuration is among `files`, with fresh fp32 weights and without the pooler that BERTs carry.
+def build_language_model(files: Files, attention: Literal["auto", "sdpa", "eager"]) -> tuple[Any, DropoutRates]:
+    """The model whose configuration is among `files`, with fresh fp32 weights and without the pooler that BERTs carry,
+    and its dropout rates.
 
-    `dropout` replaces every dropout rate of its configuration. Raises ValueError when `transformers` lacks the
-    architecture, or it cannot encode a text by itself, or has no dropout to set.
+    Raises ValueError when `transformers` lacks the architecture, or it cannot encode a text by itself.
     """
     kind = json.loads((files.root / "config.json").read_text(encoding="utf-8")).get("model_type")
     if kind not in CONFIG_MAPPING:
@@ -34,13 +36,11 @@ def build_language_model(files: Files, attention: Literal["auto", "sdpa", "eager
     config = AutoConfig.from_pretrained(files.root, local_files_only=True, trust_remote_code=False)
     if config.is_encoder_decoder:
         raise ValueError(f"{config.model_type} is an encoder with a decoder; name a model that is an encoder alone")
-    if dropout is not None:
-        _set_dropout(config, dropout)
     kernel = {"attn_implementation": attention} if attention != "auto" else _fastest_kernel()
-    model = AutoModel.from_config(config, trust_remote_code=False, **kernel).float()
+    model, rates = with_rates(config, partial(AutoModel.from_config, trust_remote_code=False, **kernel))
     if getattr(model, "pooler", None) is not None:
         model.pooler = None
-    return model
+    return model.float(), rates
 
 
 def load_weights(model: nn.Module, folder: Path, pretrained: str) -> None:
@@ -142,18 +142,6 @@ def _list_of_layers(model: Any) -> str | None:
 def _cut(layer: nn.Module, inputs: Any, output: Any) -> Any:
     """The layer's states without their graph; some layers give a tuple that starts with them."""
     return output.detach() if isinstance(output, Tensor) else (output[0].detach(), *output[1:])
-
-
-def _set_dropout(config: Any, dropout: float) -> None:
-    names = [name for name, value in config.to_dict().items() if _is_dropout(name) and isinstance(value, int | float)]
-    if not names:
-        raise ValueError(f"dropout = {dropout}, but the configuration of {config.model_type} has no dropout to set")
-    for name in names:
-        setattr(config, name, dropout)
-
-
-def _is_dropout(name: str) -> bool:
-    return "dropout" in name or name.endswith("pdrop")
 
 
 def _fastest_kernel() -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import Literal, cast
 from torch import Tensor, nn
 
 from labelloom.data.corpus import Corpus
+from labelloom.errors import TrainingError
 from labelloom.interfaces import Assets, Context, Encoder, Files, masked_mean
 from labelloom.interfaces.part import Encode
 from labelloom_standard.added_tokens import without_added
@@ -27,10 +28,12 @@ class LanguageModelEncoder(Encoder):
     """Base of encoders that run a model of the `transformers` library. Its constructor leaves the reader to them.
 
     model       the language model, with fresh weights until `initialise`
+    rates       its dropout rates, which follow the option, so that a stage may change it
     files       its configuration and its tokenizer
     max_length  how many positions may be read, special ones included: the option, or all that the model has
 
-    Raises ValueError when there are fewer positions than the option says, or no option and no limit.
+    Raises ValueError when there are fewer positions than the option says, or no option and no limit, or no dropout to
+    set.
     """
 
     @classmethod
@@ -41,10 +44,19 @@ class LanguageModelEncoder(Encoder):
     def __init__(self, config: LanguageModelOptions, context: Context) -> None:
         super().__init__(config, context)
         self.files = cast(Files, context.assets["architecture"])
-        self.model = build_language_model(self.files, config.attention, config.dropout)
+        self.model, self.rates = build_language_model(self.files, config.attention)
+        self.rates.set(config.dropout)
+        self.model.register_forward_pre_hook(self._use_dropout)
         self.max_length = _positions(self.model, config.max_length)
         if config.gradient_checkpointing:
             checkpoint_activations(self.model)
+
+    def _use_dropout(self, model: nn.Module, given: object) -> None:
+        """Before each pass, since a stage may have another rate."""
+        try:
+            self.rates.set(self.config.dropout)
+        except ValueError as error:  # at building only the first stage's rate is known
+            raise TrainingError(str(error), where=self.path) from error
 
     @property
     def width(self) -> int:

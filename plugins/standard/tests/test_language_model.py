@@ -14,6 +14,7 @@ from transformers import AutoModel, BartConfig, BertForMaskedLM, BertModel, Dist
 
 from labelloom.errors import SpecError
 from labelloom.interfaces import Files
+from labelloom_standard.dropout import DropoutRates
 from labelloom_standard.language_model import build_language_model, freeze_lowest, load_weights, position_limit
 from labelloom_standard.pretrained import architecture_files
 
@@ -21,12 +22,18 @@ SMALL = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "i
 
 
 def build(folder: Path, dropout: float | None = None) -> Any:
-    return build_language_model(architecture_files(folder), "eager", dropout)
+    return with_dropout(build_language_model(architecture_files(folder), "eager"), dropout)
 
 
 def of_config(config: Any, folder: Path, dropout: float | None = None) -> Any:
     config.save_pretrained(folder)
-    return build_language_model(Files(folder, ("config.json",)), "eager", dropout)
+    return with_dropout(build_language_model(Files(folder, ("config.json",)), "eager"), dropout)
+
+
+def with_dropout(built: tuple[Any, DropoutRates], dropout: float | None) -> Any:
+    model, rates = built
+    rates.set(dropout)
+    return model
 
 
 def changed(bert: Path, folder: Path, change: Callable[[dict[str, torch.Tensor]], None]) -> Path:
@@ -167,7 +174,7 @@ def test_the_kernel_follows_the_machine(
 ) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: accelerator)
     monkeypatch.setattr("torch.backends.mps.is_available", lambda: False)
-    model = build_language_model(architecture_files(bert), "auto", None)
+    model, _ = build_language_model(architecture_files(bert), "auto")
     assert model.config._attn_implementation == kernel
     assert build(bert).config._attn_implementation == "eager"
 

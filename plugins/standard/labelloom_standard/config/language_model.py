@@ -29,7 +29,11 @@ class LanguageModelOptions(Config):
         description="The attention kernel; auto: eager on a CPU, where it is faster, the model's best elsewhere.",
     )
     dropout: float | None = Field(
-        None, ge=0, lt=1, description="Every dropout rate inside the model; default as its own configuration says."
+        None,
+        ge=0,
+        lt=1,
+        description="Every dropout rate inside the model, which a stage may change; default as its own configuration "
+        "says.",
     )
     gradient_checkpointing: bool = Field(
         False, description="Compute states anew in the backward pass: less memory, about a third more time."

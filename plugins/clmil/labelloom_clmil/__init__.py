@@ -1,0 +1,1 @@
+"""The bundle `clmil`: CL-MIL (Li et al. 2023)."""
