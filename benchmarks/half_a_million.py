@@ -132,6 +132,10 @@ def main() -> None:
         model, corpus = options.child
         print(json.dumps(run(model, Path(corpus), options.steps, options.documents, options.k)))
         return
+    if options.steps < WARM + 2:
+        parser.error(f"--steps must be at least {WARM + 2}: the first {WARM} are left out")
+    if options.documents > options.train:
+        parser.error("--documents must be at most --train: it is training documents that are ranked")
     sys.path.insert(0, str(Path(__file__).parent))
     from synthetic_corpus import write_corpus
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -66,19 +68,31 @@ def test_only_the_fields_asked_for_are_left() -> None:
     assert states.only({"document"}).token_mask is None
 
 
+BILSTM = {"use": "standard/bilstm", "embedding": 4, "hidden": 4, "min_count": 1}
+
+
 @pytest.fixture(scope="module")
-def made(workplace: Path, write_spec: WriteSpec) -> tuple[Model, Corpus]:
+def make(workplace: Path, write_spec: WriteSpec) -> Callable[..., tuple[Model, Corpus]]:
+    """A model over label vectors, untrained, and its corpus."""
+    return partial(model_of, workplace / "corpus", write_spec)
+
+
+@pytest.fixture(scope="module")
+def made(make: Callable[..., tuple[Model, Corpus]]) -> tuple[Model, Corpus]:
     """Label vectors that read tokens: everything that can be kept."""
+    return make(BILSTM, [{"use": "standard/label-table", "width": 4}, {"use": "standard/label-query", "heads": 2}])
+
+
+def model_of(
+    source: Path, write_spec: WriteSpec, encoder: Mapping[str, Any], modules: Sequence[Mapping[str, Any]]
+) -> tuple[Model, Corpus]:
     file = write_spec(
         {
             "name": "kept",
-            "data": {"source": str(workplace / "corpus")},
+            "data": {"source": str(source)},
             "model": {
-                "encoder": {"use": "standard/bilstm", "embedding": 4, "hidden": 4, "min_count": 1},
-                "label_modules": [
-                    {"use": "standard/label-table", "width": 4},
-                    {"use": "standard/label-query", "heads": 2},
-                ],
+                "encoder": encoder,
+                "label_modules": modules,
                 "predictor": {"use": "standard/label-linear"},
             },
             "tasks": [{"use": "standard/bce"}],
@@ -99,6 +113,13 @@ class Calls:
             module.register_forward_hook(lambda *_, name=name: self.of.update({name: self.of[name] + 1}))
 
 
+def batches_of(model: Model, columns: Columns, *rows: list[int]) -> list[Batch]:
+    reader = model.encoder.reader
+    return [
+        scoring.make_batch(reader.collate(columns.rows(np.array(own))), scoring.plain_draw(len(own)), 6) for own in rows
+    ]
+
+
 def test_documents_are_read_once_and_labels_once_for_all_documents(made: tuple[Model, Corpus]) -> None:
     model, corpus = made
     texts = [corpus.train.texts[row] for row in range(5)]
@@ -107,15 +128,35 @@ def test_documents_are_read_once_and_labels_once_for_all_documents(made: tuple[M
     query: Any = model.label_modules[1]
     calls = Calls(encoder=model.encoder, key=query.key, query=query.query, out=query.out)
 
-    batches = [
-        scoring.make_batch(model.encoder.reader.collate(columns.rows(np.array(rows))), scoring.plain_draw(len(rows)), 6)
-        for rows in ([0, 1], [2, 3], [4])
-    ]
-    ranked = model.rank_all(batches, 6, chunk=2)
+    ranked = model.rank_all(batches_of(model, columns, [0, 1], [2, 3], [4]), 6, chunk=2)
 
     assert calls.of == {"encoder": 3, "key": 3, "query": 3, "out": 9}  # three batches, three chunks
     np.testing.assert_array_equal(torch.cat([labels for labels, _ in ranked]).numpy(), dense.labels)
     np.testing.assert_allclose(torch.cat([scores for _, scores in ranked]).numpy(), dense.scores, rtol=1e-6)
+
+
+@pytest.mark.parametrize("of_encoder", [False, True])
+def test_what_is_made_for_every_label_is_kept_of_one_batch_at_a_time(
+    of_encoder: bool, make: Callable[..., tuple[Model, Corpus]]
+) -> None:
+    """An encoder that gives a vector for each document and label would fill memory with those of several batches."""
+    attention = {"use": "standard/label-attention"}
+    chain = {"use": "standard/chain", "encoder": BILSTM, "label_modules": [attention]}
+    model, corpus = make(chain, []) if of_encoder else make(BILSTM, [attention])
+    columns = Columns.from_texts([corpus.train.texts[row] for row in range(4)], model.encoder.reader)
+    batches = batches_of(model, columns, [0, 1], [2, 3])
+    ran: list[str] = []
+    model.encoder.register_forward_hook(lambda *_: ran.append("encoder"))
+    model.predictor.register_forward_hook(lambda *_: ran.append("predictor"))
+
+    ranked = model.rank_all(batches, 6, chunk=3)
+
+    one = ["encoder", "predictor", "predictor"]
+    assert ran == (one + one if of_encoder else ["encoder"] * 2 + ["predictor"] * 4)
+    for batch, (labels, scores) in zip(batches, ranked, strict=True):
+        alone = model.rank(batch, 6)
+        assert torch.equal(labels, alone[0])
+        torch.testing.assert_close(scores, alone[1])
 
 
 @pytest.mark.parametrize("together", [1, 3, 100])

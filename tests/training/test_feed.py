@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -56,9 +55,9 @@ Make = Callable[..., Feed]
 
 
 @pytest.fixture(scope="module")
-def make(workplace: Path) -> Make:
+def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
     """A feed on the first `documents` of 60."""
-    corpus = load_corpus(DataSettings(source=str(write_corpus(workplace / "sixty", train=60))))
+    corpus = load_corpus(DataSettings(source=str(write_corpus(tmp_path_factory.mktemp("feed") / "sixty", train=60))))
 
     def make_feed(
         documents: int = 60,

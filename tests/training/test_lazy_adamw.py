@@ -85,6 +85,23 @@ def test_a_row_of_every_step_moves_as_under_a_dense_gradient() -> None:
     assert (sparse.weight - table().weight).abs().min() > 0.01
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_a_table_that_is_looked_up_in_some_steps_and_used_whole_in_others(first: bool) -> None:
+    """As one that two parts share: where each step touches every row, it moves as under dense gradients alone."""
+    mixed, dense = table(), table()
+    dense.sparse = False
+    rng = np.random.default_rng(3)
+    lazy, plain = LazyAdamW(mixed.parameters(), **OPTIONS), torch.optim.AdamW(dense.parameters(), **OPTIONS)
+    for number in range(6):
+        step = [(row, rng.normal(size=WIDTH).tolist()) for row in range(ROWS)]
+        mixed.sparse = (number % 2 == 0) == first
+        take(lazy, mixed, step)
+        assert mixed.weight.grad is not None
+        assert mixed.weight.grad.is_sparse == mixed.sparse
+        take(plain, dense, step)  # type: ignore[arg-type]
+    torch.testing.assert_close(mixed.weight, dense.weight, rtol=1e-12, atol=1e-12)
+
+
 def test_a_row_that_is_looked_up_without_gradient_is_not_touched() -> None:
     """Where candidates are padded, the padding looks a row up, and no loss reaches it."""
     embedding = table()

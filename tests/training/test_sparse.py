@@ -151,9 +151,7 @@ def test_a_step_in_three_parts_equals_the_whole(corpus: Path, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_only_labels_that_are_drawn_move(
-    precision: str, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_labels_that_are_drawn_move(precision: str, corpus: Path, tmp_path: Path) -> None:
     """One step; which rows have moments is what the checkpoint says."""
     spec = sparse_table(corpus, training={"precision": precision, "batch_size": 2, "checkpoint_every": 1})
     with pytest.raises(Killed):

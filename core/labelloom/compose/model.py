@@ -106,7 +106,8 @@ class Model(nn.Module):
     def rank_all(self, batches: Sequence[Batch], k: int, chunk: int = 4096) -> list[tuple[Tensor, Tensor]]:
         """The same for several batches, chunk by chunk: what parts take from labels alone runs once for all of them.
 
-        Meanwhile what the label side reads of each batch's documents is kept.
+        Meanwhile what the label side reads of each batch's documents is kept. Where that is something for each of all
+        labels, the batches are ranked one after the other, so that memory does not grow with their number.
         """
         count = batches[0].label_count
         every = torch.arange(count, device=batches[0].rows.device)
@@ -114,6 +115,8 @@ class Model(nn.Module):
         if self._unmasking is not None or (count <= chunk and self.scale != "distribution"):
             return [best(self(batch).float(), every.expand(len(batch), -1), k) for batch in batches]
         once, rest = self._split()
+        if len(batches) > 1 and self._for_each_label(once):
+            return [ranked for batch in batches for ranked in self.rank_all([batch], k, chunk)]
         # One distribution has the order of its logits, and those of its tail do not round to 0.
         by_logit = self.scale == "distribution" and len(self.plan.branches) == 1
         waiting = [_Waiting(batch, self._document_side(batch, once, rest), Best(min(k, count))) for batch in batches]
@@ -190,6 +193,12 @@ class Model(nn.Module):
                     waiting.update(node.reads)
         once.add(self.plan.encoder.path)
         return frozenset(once), self.inference - once
+
+    def _for_each_label(self, once: frozenset[str]) -> bool:
+        """Whether the parts in `once` give something for each document and each of all labels."""
+        given = {name for node in self.plan.nodes if node.path in once for name in node.signature.gives}
+        axes = {"labels": "BCK", "scores": "BC", **self._axes}
+        return any({"B", "C"} <= set(axes.get(name, "")) for name in given)
 
     def _pick(self, states: States, ids: Tensor) -> States:
         """The label-side fields of `states`, made for every label, cut to the chunk `ids`."""

@@ -19,25 +19,33 @@ class LazyAdamW(torch.optim.AdamW):
     This is AdamW (Loshchilov and Hutter 2019, algorithm 2) over the steps that touch the row, as if there were no
     others: a row that every step touches moves as under a dense gradient. The moments lie in two tensors of the
     table's shape, the counts in one of (rows, 1); time and scratch memory of a step follow from the rows touched.
+
+    A weight whose gradient was sparse once goes on row by row, whatever its gradients are: a table may be looked up in
+    some steps and used whole in others. The steps that it took before count for each of its rows.
     """
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
         """Take a step with the gradients that are there."""
-        sparse = [
+        tables = [
             (weight, weight.grad, group)
             for group in self.param_groups
             for weight in group["params"]
-            if weight.grad is not None and weight.grad.is_sparse
+            if weight.grad is not None and (weight.grad.is_sparse or self._by_rows(weight))
         ]
         # AdamW refuses sparse gradients and passes over weights that have none.
-        for weight, _, _ in sparse:
+        for weight, _, _ in tables:
             weight.grad = None
         super().step()
-        for weight, gradient, group in sparse:
+        for weight, gradient, group in tables:
             weight.grad = gradient
             if not self._skips():
-                _step_rows(weight, gradient.coalesce(), self.state[weight], group)
+                rows = gradient.coalesce() if gradient.is_sparse else gradient.to_sparse(1)
+                _step_rows(weight, rows, self.state[weight], group)
+
+    def _by_rows(self, weight: nn.Parameter) -> bool:
+        """Whether its gradient was sparse in an earlier step."""
+        return weight in self.state and self.state[weight]["step"].dim() > 0
 
     def _skips(self) -> bool:
         """Whether fp16's scaler met an infinite gradient: AdamW's own kernel asks for it by itself."""
@@ -51,6 +59,8 @@ def _step_rows(weight: nn.Parameter, gradient: Tensor, state: dict[str, Tensor],
         state["step"] = torch.zeros(len(weight), 1, device=weight.device)
         state["exp_avg"] = torch.zeros_like(weight)
         state["exp_avg_sq"] = torch.zeros_like(weight)
+    elif not state["step"].dim():
+        state["step"] = state["step"].expand(len(weight), 1).clone()
     rows, values = gradient.indices()[0], gradient.values()  # (R,), (R, width)
     # Padding is looked up like any label, and its gradient is zero.
     touched = (values != 0).any(1).nonzero()[:, 0]
