@@ -132,7 +132,8 @@ class LabelFrequencyContrast(Sampler):
             return []
         anchors, needed = counted(whole, "anchor"), counted(n, "document")
         if self.config.rule == "disjoint":
-            return [f"{number:,} of {anchors} share no label with fewer than {needed}: these are their negatives"]
+            told = f"{number:,} of {anchors} have fewer than {needed} that share no label with them"
+            return [f"{told}: these are their negatives"]
         short = int((falling & (sharing_none < n)).sum())
         fewer = f", fewer than {n} for {short:,} of them" if short else ""
         return [
