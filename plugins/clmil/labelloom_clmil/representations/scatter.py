@@ -39,7 +39,10 @@ def projected(places: np.ndarray) -> np.ndarray:
 
 
 def scatter_svg(title: str, clouds: Sequence[Cloud], classes: Sequence[str], note: str = "") -> str:
-    """The picture, with a note below the names of the classes. All panels have the scale of the farthest document; nearer documents hide farther ones."""
+    """The picture, with a note below the names of the classes.
+
+    All panels have the scale of the farthest document; nearer documents hide farther ones.
+    """
     reach = max((float(np.abs(cloud.places).max(initial=0)) for cloud in clouds), default=0) or 1.0
     room = max(_SIDE, *(7.6 * len(line) for cloud in clouds for line in (cloud.title, cloud.about)))
     shown = [place for place in range(len(classes)) if any((cloud.classes == place).any() for cloud in clouds)]
