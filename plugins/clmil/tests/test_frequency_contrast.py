@@ -314,7 +314,7 @@ def test_the_kind_of_bound_survives_being_saved() -> None:
             {"low_frequency": 1},
             [
                 "4 of 4 documents have no rare label, one in fewer than 1 of 4 training documents; the rarest that "
-                "occurs is in 2"
+                "occurs is in 2: low_frequency = 3 makes it rare"
             ],
         ),
         (
@@ -322,7 +322,7 @@ def test_the_kind_of_bound_survives_being_saved() -> None:
             [[1, 0, 0], [0, 1, 0], [1, 1, 0]],
             {},
             [
-                '2 of 3 anchors have fewer than 1 document apart by rule = "at-most-mean": those that share no label '
+                '2 of 3 anchors have no document apart by rule = "at-most-mean": those that share no label '
                 "are their negatives",
                 "1 of 3 documents with a rare label share a label with every document: no negative",
             ],
