@@ -18,9 +18,10 @@ from .conftest import lines
 
 
 @pytest.fixture(scope="module")
-def attentive(workplace: Path, corpus: Path) -> Path:
+def attentive(workplace: Path, corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run of `tiny/attention`, which has a vector for each label."""
-    return labelloom.train("tiny/attention", output=workplace / "attentive", overrides=[f"data.source={corpus}"]).path
+    output = tmp_path_factory.mktemp("attentive")
+    return labelloom.train("tiny/attention", output=output, overrides=[f"data.source={corpus}"]).path
 
 
 def test_tables_and_json_and_python_say_the_same(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -55,9 +56,11 @@ Make = Callable[..., Feed]
 
 
 @pytest.fixture(scope="module")
-def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
+def make(workplace: Path, tmp_path_factory: pytest.TempPathFactory) -> Make:
     """A feed on the first `documents` of 60."""
-    corpus = load_corpus(DataSettings(source=str(write_corpus(tmp_path_factory.mktemp("feed") / "sixty", train=60))))
+    # A worker that comes back to this module makes it anew.
+    folder = write_corpus(tmp_path_factory.mktemp("feed") / "sixty", train=60)
+    corpus = load_corpus(DataSettings(source=str(folder)))
 
     def make_feed(
         documents: int = 60,

@@ -29,9 +29,9 @@ from .small import (
 
 
 @pytest.fixture(scope="module")
-def specs(workplace: Path) -> list[dict[str, Any]]:
+def specs(workplace: Path, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """17 documents in batches of 8 leave one for the last step, so one process has none there."""
-    corpus = write_corpus(workplace / "seventeen", train=17)
+    corpus = write_corpus(tmp_path_factory.mktemp("processes") / "seventeen", train=17)
     plain = spec_on(corpus, name="plain", training={"epochs": 3, "clip_norm": 0.5, "average": "ema"})
     tasks: list[dict[str, Any]] = [{"use": "standard/bce"}, {"use": f"{PARTS}:Cardinality", "weight": 0.3}]
     settings = {"accumulation": 3, "metric": "loss.cardinality"}

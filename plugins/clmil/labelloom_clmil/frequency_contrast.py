@@ -120,7 +120,10 @@ class LabelFrequencyContrast(Sampler):
         if not isinstance(bound, int):
             bound = math.ceil(round(bound * self.documents, 6))
         carried = self.frequency[self.frequency > 0]
-        rarest = f"; the rarest that occurs is in {int(carried.min()):,}" if len(carried) and left == whole else ""
+        rarest = ""
+        if len(carried) and left == whole:
+            least = int(carried.min())
+            rarest = f"; the rarest that occurs is in {least:,}: low_frequency = {least + 1} makes it rare"
         within = counted(self.documents, "training document")
         told = f"{left:,} of {counted(whole, 'document')} {'has' if left == 1 else 'have'} no rare label"
         return [f"{told}, one in fewer than {bound:,} of {within}{rarest}"]
@@ -130,13 +133,14 @@ class LabelFrequencyContrast(Sampler):
         n, number = self.config.negatives, int(falling.sum())
         if not number:
             return []
-        anchors, needed = counted(whole, "anchor"), counted(n, "document")
+        anchors, few = counted(whole, "anchor"), "no document" if n == 1 else f"fewer than {n} documents"
         if self.config.rule == "disjoint":
-            return [f"{number:,} of {anchors} share no label with fewer than {needed}: these are their negatives"]
+            told = f"{number:,} of {anchors} have {few} that share no label with them"
+            return [f"{told}: these are their negatives"]
         short = int((falling & (sharing_none < n)).sum())
         fewer = f", fewer than {n} for {short:,} of them" if short else ""
         return [
-            f'{number:,} of {anchors} have fewer than {needed} apart by rule = "{self.config.rule}": '
+            f'{number:,} of {anchors} have {few} apart by rule = "{self.config.rule}": '
             f"those that share no label are their negatives{fewer}"
         ]
 

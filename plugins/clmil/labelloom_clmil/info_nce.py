@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from labelloom.errors import TrainingError
@@ -39,7 +38,9 @@ class InfoNCE(Task):
         if self.training and not self._passes_differ:
             self._refuse_equal_passes(vectors, batch)
         with torch.autocast(vectors.device.type, enabled=False):
-            vectors = F.normalize(vectors, dim=1)
+            # Zeros stay zeros. With a smallest length in its place their gradient would be as large as that is small.
+            lengths = vectors.norm(dim=1, keepdim=True)
+            vectors = vectors / lengths.masked_fill(lengths == 0, 1)
             similarity = vectors @ vectors.T / self.config.temperature
         loss = contrast(similarity, relation)
         return loss if self.config.denominator == "positive-once" else _as_printed(loss, similarity, relation)

@@ -10,6 +10,7 @@ import scipy.sparse as sp
 from labelloom.data.label_sets import LabelSets
 from labelloom.data.statistics import CorpusStatistics
 from labelloom_clmil.config.contrast import Rule
+from labelloom_clmil.frequent_pairs import pairs_above
 
 _PROBED = 1024
 """Documents of a split among which enough negatives are looked for first."""
@@ -30,11 +31,9 @@ def going_together(statistics: CorpusStatistics, rule: Rule) -> sp.csr_array:
     itself = sp.eye_array(statistics.label_count, dtype=np.int64, format="csr")
     if rule == "disjoint":
         return itself
-    counts = statistics.cooccurrence
     bound = np.zeros(statistics.label_count) if rule == "never" else statistics.mean_cooccurrence
-    kept = counts.data > np.repeat(bound, np.diff(counts.indptr))
-    offsets = np.concatenate([[0], np.cumsum(kept)])[counts.indptr]
-    above = sp.csr_array((np.ones(int(kept.sum()), dtype=np.int64), counts.indices[kept], offsets), shape=counts.shape)
+    one, other = pairs_above(statistics, bound)
+    above = sp.csr_array((np.ones(len(one), dtype=np.int64), (one, other)), shape=itself.shape)
     return sp.csr_array(above + itself)
 
 
@@ -62,21 +61,27 @@ def counts_apart(rows: np.ndarray, sets: LabelSets, together: sp.csr_array, enou
     asked = sets.take(rows[first])
     probe = sets.take(np.unique(np.linspace(0, len(sets) - 1, min(_PROBED, len(sets))).astype(np.int64)))
     reached = sp.csr_array(together @ probe.to_sparse().T)  # (L, P)
-    found = _counts(asked.to_sparse(), reached, np.ones(len(probe), dtype=np.int64))
+    found = _counts(asked, [reached], np.ones(len(probe), dtype=np.int64))
     left = np.flatnonzero(found < enough)
     if len(left) and len(probe) < len(sets):
         kinds, kind_of = _different(sets)
-        closed = sp.csr_array(asked.take(left).to_sparse() @ together)
         carried = sp.csr_array(sets.take(kinds).to_sparse().T)  # (L, K)
-        found[left] = _counts(closed, carried, np.bincount(kind_of, minlength=len(kinds)))
+        found[left] = _counts(asked.take(left), [together, carried], np.bincount(kind_of, minlength=len(kinds)))
     return found[member]
 
 
-def _counts(closed: sp.csr_array, documents: sp.csr_array, weights: np.ndarray) -> np.ndarray:
-    """(U,) int64: the weight of those columns of `documents` (L, D) that no row of `closed` (U, L) meets, by row."""
+def _counts(asked: LabelSets, steps: Sequence[sp.csr_array], weights: np.ndarray) -> np.ndarray:
+    """(U,) int64: for each of `asked` the weight (D,) of those documents that its labels do not reach.
+
+    `steps` are the factors of the matrix (L, D) of what a label reaches. `asked` goes through them piece by piece, so
+    that no product with all of it need fit into memory.
+    """
+    rows = asked.to_sparse()
     parts = [np.zeros(0, dtype=np.int64)]
-    for chunk in _chunks(closed.shape[0], max(1, _AT_ONCE // max(1, documents.shape[1]))):
-        met = sp.csr_array(closed[chunk] @ documents)
+    for chunk in _chunks(len(asked), max(1, _AT_ONCE // max(1, len(weights)))):
+        met = rows[chunk]
+        for step in steps:
+            met = sp.csr_array(met @ step)
         met.data = np.ones_like(met.data)
         parts.append(int(weights.sum()) - met @ weights)
     return np.concatenate(parts)

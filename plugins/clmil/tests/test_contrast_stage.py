@@ -141,7 +141,7 @@ def test_without_a_rare_label_the_stage_is_refused(workplace: Path, encoders: di
     assert str(told.value).splitlines()[0] == (
         "stages.0.samplers.0: clmil/label-frequency-contrast finds no document of the train split to anchor on: "
         "80 of 80 documents have no rare label, one in fewer than 3 of 80 training documents; the rarest that occurs "
-        "is in 10"
+        "is in 10: low_frequency = 11 makes it rare"
     )
 
 

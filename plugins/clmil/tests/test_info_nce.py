@@ -123,6 +123,16 @@ def test_a_document_without_words_gives_a_finite_gradient(loss_of: Callable[...,
     assert weight.grad.isfinite().all()
 
 
+def test_a_document_of_zeros_moves_no_more_than_others(loss_of: Callable[..., Loss]) -> None:
+    """As the mean over no words is: it has no length by whose smallness its gradient could grow."""
+    document = torch.randn(9, 6, generator=torch.Generator().manual_seed(2))
+    document[6] = 0
+    loss_of(document.requires_grad_()).total.backward()
+    assert document.grad is not None
+    sizes = document.grad.norm(dim=1)
+    assert 0 < sizes[6] < 3 * sizes[[0, 1, 2, 3, 4, 7]].max()
+
+
 @pytest.fixture
 def passes(make_context: Callable[..., Any], make_batch: Callable[..., Batch]) -> Callable[..., InfoNCE]:
     """A task in training after it has seen these documents, one step after the other."""

@@ -41,7 +41,7 @@ whole_numbers = arrays.arrays(np.int8, st.tuples(st.integers(2, 9), st.integers(
 
 
 @settings(max_examples=100, deadline=None)
-@given(whole_numbers, st.integers(1, 10))
+@given(whole_numbers, st.integers(1, 50))
 def test_figures_are_those_of_pairs_taken_one_by_one(values: np.ndarray, at_once: int) -> None:
     """Vectors of zeros and equal ones among them, and pieces of any size."""
     vectors = normalised(values)
@@ -139,7 +139,12 @@ def test_the_picture_has_every_document_in_its_colour_on_one_scale() -> None:
         spread.append(np.ptp(places, axis=0).max())
     assert spread[0] > 5 * spread[1]
     reach = f"{np.abs(wide).max():.2g}"
-    assert [text for text in texts if text.startswith("PC 1")] == [f"PC 1: {reach}"] * 2
+    assert [text for text in texts if text.startswith("PC")] == [f"PC {axis} = {reach}" for axis in (1, 2, 3)] * 2
+    # No document hides what stands at the ends of the axes.
+    drawn = list(root)
+    labels = [place for place, each in enumerate(drawn) if str(each.text).startswith("PC")]
+    assert drawn.index(points[29]) < labels[0]
+    assert drawn.index(points[-1]) < labels[3]
 
 
 def test_nearer_documents_are_drawn_over_farther_ones() -> None:
@@ -285,6 +290,22 @@ def test_the_command_prints_and_draws(run: Path, told: Callable[..., Result], tm
     texts = [each.text for each in ElementTree.parse(picture).getroot().iter(f"{SVG}text")]
     assert texts[0] == "14 documents of test by the groups of their labels"
     assert texts.count("contrasted, after training") == 2
+    assert (
+        texts[-1]
+        == "groups by documents in training: head has 5.6% of them or more, mid 1.9% of them or more, tail fewer"
+    )
+
+
+def test_the_bounds_of_the_groups(run: Path, told: Callable[..., Result]) -> None:
+    frequency = labelloom.load_corpus(labelloom.load(run).data).statistics.frequency
+    most = int(frequency.max())
+    (one,) = json.loads(told(run, "--head", most, "--mid", most, "--json").output)
+    assert any("tail" in name for name in one["classes"])
+    (one,) = json.loads(told(run, "--head", 1, "--mid", 1, "--json").output)
+    assert set(one["classes"]) <= {"head", "no label"}
+    result = told(run, "--head", 1, "--mid", most + 1)
+    assert result.exit_code == 2
+    assert "mid must not begin above head" in " ".join(result.stderr.replace("│", " ").split())
 
 
 def test_the_command_gives_json(run: Path, told: Callable[..., Result]) -> None:

@@ -17,7 +17,10 @@ def _number_or_share(value: object) -> object:
         return value
     if isinstance(value, float) and 0 < value < 1:
         return value
-    raise ValueError("expected a number of training documents, 1 or more, or a share of them, above 0.0 and below 1.0")
+    raise ValueError(
+        "expected a number of training documents, 1 or more, or a share of them, above 0.0 and below 1.0, not "
+        f"{value!r}"
+    )
 
 
 class FrequencyContrastConfig(Config):

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from labelloom.cli import group_options as groups
 from labelloom.cli.options import AllowLocalCode, Json
 from labelloom.cli.output import console, print_json, table, visible
+from labelloom.cli.scores import groups_explained
 
 if TYPE_CHECKING:
     from labelloom_clmil.representations.result import Representations
@@ -31,6 +33,8 @@ def show_representations(
     output: Annotated[
         Path | None, typer.Option("--output", metavar="FILE.svg", help="Also draw the documents to this file.")
     ] = None,
+    head: groups.Head = None,
+    mid: groups.Mid = None,
     batch_size: Annotated[
         int, typer.Option("--batch-size", metavar="N", min=1, help="Documents that go through the model at once.")
     ] = 32,
@@ -42,6 +46,7 @@ def show_representations(
     Uniformity and mean cosine are over pairs of documents, alignment is between two passes with dropout. The picture
     has the documents along their principal axes, coloured by the groups of their labels.
     """
+    bounds = groups.asked_bounds(head, mid)
     if output is not None and output.suffix != ".svg":
         raise typer.BadParameter(f"{str(output)!r} does not end in .svg.", param_hint="--output")
     if output is not None and not output.parent.is_dir():
@@ -56,6 +61,7 @@ def show_representations(
     for run in runs:
         classifier, folder = load(run, allow_local_code=allow_local_code), RunFolder(run)
         corpus = own_corpus(folder, classifier.data)
+        groups.check_bounds(bounds, corpus.statistics.document_count)
         found += representations(
             classifier,
             folder,
@@ -65,9 +71,10 @@ def show_representations(
             before=before,
             most=documents,
             batch_size=batch_size,
+            bounds=bounds,
         )
     if output is not None:
-        output.write_text(picture(found), encoding="utf-8")
+        output.write_text(picture(found, groups_explained(*bounds)), encoding="utf-8")
     if as_json:
         print_json([each.to_json() for each in found])
         return

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-_AT_ONCE = 1024
-"""Documents that are compared with all at once."""
+_AT_ONCE = 2**22
+"""Pairs of documents that are compared at once."""
 
 
 def normalised(vectors: np.ndarray) -> np.ndarray:
@@ -21,11 +21,12 @@ def uniformity(vectors: np.ndarray) -> float:
     `vectors` (N, D), N at least 2, are of length 1. 0 where all are alike; lower is more uniform.
     """
     squares = (vectors**2).sum(1)
+    size = max(1, _AT_ONCE // len(vectors))
     total = 0.0
-    for start in range(0, len(vectors), _AT_ONCE):
-        some = vectors[start : start + _AT_ONCE]
+    for start in range(0, len(vectors), size):
+        some = vectors[start : start + size]
         # Not from cosines: a document without words may have a vector of zeros.
-        distances = squares[start : start + _AT_ONCE, None] + squares - 2 * (some @ vectors.T)
+        distances = squares[start : start + size, None] + squares - 2 * (some @ vectors.T)
         near = np.exp(-2 * np.maximum(distances, 0))
         near[np.arange(len(some)), start + np.arange(len(some))] = 0  # itself
         total += float(near.sum())
@@ -53,8 +54,8 @@ def principal_components(vectors: np.ndarray, count: int = 3) -> tuple[np.ndarra
     centred = vectors.astype(np.float64) - vectors.mean(0, dtype=np.float64)
     left, sizes, axes = np.linalg.svd(centred, full_matrices=False)
     largest = axes[np.arange(len(axes)), np.abs(axes).argmax(1)]
-    places = left * sizes * np.where(largest < 0, -1, 1)
+    places = left[:, :count] * (sizes * np.where(largest < 0, -1, 1))[:count]
     variance = float((sizes**2).sum())
     shares = sizes**2 / variance if variance > 0 else np.zeros_like(sizes)
     missing = max(0, count - len(sizes))
-    return np.pad(places[:, :count], ((0, 0), (0, missing))), np.pad(shares[:count], (0, missing))
+    return np.pad(places, ((0, 0), (0, missing))), np.pad(shares[:count], (0, missing))

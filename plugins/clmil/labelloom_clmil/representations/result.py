@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from labelloom.data.corpus import Corpus, Split
+from labelloom.data.statistics import HEAD_SHARE, MID_SHARE
 from labelloom.errors import DataError, RunError
 from labelloom.runs.classifier import Classifier
 from labelloom.runs.folder import RunFolder
@@ -81,6 +82,7 @@ def representations(
     before: bool = False,
     most: int = 2000,
     batch_size: int = 32,
+    bounds: tuple[float | int, float | int] = (HEAD_SHARE, MID_SHARE),
 ) -> list[Representations]:
     """How the documents of a split lie in the encoder's `document` (Li et al. 2023 figure 3).
 
@@ -93,6 +95,7 @@ def representations(
         before: whether the model that the run began with comes first.
         most: documents that are read; of more, so many that are evenly spread over the split.
         batch_size: of documents that are read at once.
+        bounds: from where a label is in the head and from where in the middle, as `CorpusStatistics.groups` has them.
 
     Raises:
         RunError: when the run is a linear baseline, it has no such stage, or its encoder gives no `document`.
@@ -112,7 +115,7 @@ def representations(
     if len(split) > most:
         rows = np.unique(np.linspace(0, len(split) - 1, most).astype(np.int64))
         split = split.select(split.name, rows)
-    classes = classes_of(split.label_sets, corpus.statistics.groups())
+    classes = classes_of(split.label_sets, corpus.statistics.groups(*bounds))
     networks = [(True, classifier.model)]
     if before:
         networks.insert(0, (False, untrained(classifier.model, folder, corpus)))
@@ -139,8 +142,8 @@ def representations(
     return found
 
 
-def picture(found: Sequence[Representations]) -> str:
-    """All of `found` side by side as SVG, on one scale."""
+def picture(found: Sequence[Representations], groups: str) -> str:
+    """All of `found` side by side as SVG, on one scale; `groups` says what head, mid and tail labels are."""
     clouds = [
         Cloud(
             each.title,
@@ -151,4 +154,4 @@ def picture(found: Sequence[Representations]) -> str:
         for each in found
     ]
     told = ", ".join(sorted({f"{counted(each.documents, 'document')} of {each.split}" for each in found}))
-    return scatter_svg(f"{told} by the groups of their labels", clouds, CLASSES)
+    return scatter_svg(f"{told} by the groups of their labels", clouds, CLASSES, groups)

@@ -38,13 +38,16 @@ def projected(places: np.ndarray) -> np.ndarray:
     return np.asarray(places @ axes.T)
 
 
-def scatter_svg(title: str, clouds: Sequence[Cloud], classes: Sequence[str]) -> str:
-    """The picture. All panels have the scale of the farthest document; nearer documents hide farther ones."""
+def scatter_svg(title: str, clouds: Sequence[Cloud], classes: Sequence[str], note: str = "") -> str:
+    """The picture, with a note below the names of the classes.
+
+    All panels have the scale of the farthest document; nearer documents hide farther ones.
+    """
     reach = max((float(np.abs(cloud.places).max(initial=0)) for cloud in clouds), default=0) or 1.0
     room = max(_SIDE, *(7.6 * len(line) for cloud in clouds for line in (cloud.title, cloud.about)))
     shown = [place for place in range(len(classes)) if any((cloud.classes == place).any() for cloud in clouds)]
     width = max(_GAP + len(clouds) * (room + _GAP), 2 * _GAP + 9.5 * len(title))
-    height = _TOP + _SIDE + 2 * _ROW + _ROW * len(shown)
+    height = _TOP + _SIDE + 2 * _ROW + _ROW * (len(shown) + bool(note))
     body = [f'<rect width="{width:.0f}" height="{height:.0f}" fill="{_PAPER}"/>']
     body.append(f'<text x="{_GAP}" y="28" font-size="16" font-weight="bold">{escape(visible(title))}</text>')
     for place, cloud in enumerate(clouds):
@@ -54,6 +57,9 @@ def scatter_svg(title: str, clouds: Sequence[Cloud], classes: Sequence[str]) -> 
         counts = ", ".join(f"{int((cloud.classes == kind).sum()):,}" for cloud in clouds)
         body.append(f'<circle cx="{_GAP + 6}" cy="{y - 4:.1f}" r="5" fill="{_COLOURS[kind]}"/>')
         body.append(f'<text x="{_GAP + 18}" y="{y:.1f}">{escape(classes[kind])} ({counts})</text>')
+    if note:
+        y = _TOP + _SIDE + (len(shown) + 1.5) * _ROW
+        body.append(f'<text x="{_GAP}" y="{y:.1f}" font-style="italic">{escape(note)}</text>')
     lines = "\n".join(f"  {line}" for line in body)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" '
@@ -76,14 +82,13 @@ def _panel(cloud: Cloud, classes: Sequence[str], reach: float, left: float) -> I
         if one < other and (corners[one] != corners[other]).sum() == 1:
             (x, y, _), (u, v, _) = at(corners[[one, other]])
             yield f'<line x1="{x:.1f}" y1="{y:.1f}" x2="{u:.1f}" y2="{v:.1f}" stroke="{_FRAME}"/>'
-    for axis, name in enumerate(("PC 1", "PC 2", "PC 3")):
-        ends = np.zeros((2, 3))
-        ends[0, axis], ends[1, axis] = -reach, reach
-        (x, y, _), (u, v, _) = at(ends)
+    ends = at(np.concatenate([-reach * np.eye(3), reach * np.eye(3)]))
+    for (x, y, _), (u, v, _) in zip(ends[:3], ends[3:], strict=True):
         yield f'<line x1="{x:.1f}" y1="{y:.1f}" x2="{u:.1f}" y2="{v:.1f}" stroke="{_INK}" stroke-width="0.7"/>'
-        yield f'<text x="{u:.1f}" y="{v - 4:.1f}" font-size="11" text-anchor="middle">{name}: {reach:.2g}</text>'
     points = at(cloud.places)
     for place in np.argsort(points[:, 2], kind="stable"):
         kind = int(cloud.classes[place])
         circle = f'<circle cx="{points[place, 0]:.1f}" cy="{points[place, 1]:.1f}" r="{_RADIUS}"'
         yield f'{circle} fill="{_COLOURS[kind]}" fill-opacity="0.75"><title>{escape(classes[kind])}</title></circle>'
+    for name, (u, v, _) in zip(("PC 1", "PC 2", "PC 3"), ends[3:], strict=True):  # over the documents
+        yield f'<text x="{u:.1f}" y="{v - 4:.1f}" font-size="11" text-anchor="middle">{name} = {reach:.2g}</text>'

@@ -51,7 +51,7 @@ def document_vectors(
     """(N, D) float32 three times: the encoder's `document` in evaluation, and in two passes of training.
 
     The encoder has the options of `stage`, or its own for None; afterwards its own again. What training drops is a
-    function of the documents, their order, the pass and nothing else. Raises RunError when it gives no `document`.
+    function of the documents, their order, the batch size and the pass. Raises RunError when it gives no `document`.
     """
     assembly = network.assembly
     columns = Columns.from_texts(split.texts.take(np.arange(len(split))), assembly.model.encoder.reader)
