@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from labelloom.compose.batches import plain_batch
 from labelloom.compose.build import build, prepare
 from labelloom.compose.check import check
 from labelloom.compose.model import Model
@@ -114,10 +115,7 @@ class Calls:
 
 
 def batches_of(model: Model, columns: Columns, *rows: list[int]) -> list[Batch]:
-    reader = model.encoder.reader
-    return [
-        scoring.make_batch(reader.collate(columns.rows(np.array(own))), scoring.plain_draw(len(own)), 6) for own in rows
-    ]
+    return [plain_batch(columns.rows(np.array(own)), model.encoder.reader, 6) for own in rows]
 
 
 def test_documents_are_read_once_and_labels_once_for_all_documents(made: tuple[Model, Corpus]) -> None:

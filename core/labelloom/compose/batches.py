@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from labelloom.data.label_sets import LabelSets
-from labelloom.interfaces import Batch, Draw, Targets
+from labelloom.interfaces import Batch, Draw, Reader, Targets
 
 
 def make_batch(inputs: Mapping[str, Any], draw: Draw, label_count: int, key: int = 0) -> Batch:
@@ -57,3 +57,8 @@ def make_targets(draw: Draw, label_sets: LabelSets) -> Targets:
 def plain_draw(count: int) -> Draw:
     """The draw of `count` rows in their order, every label, nothing told: what predictions see."""
     return Draw(rows=np.arange(count, dtype=np.int64), anchors=count)
+
+
+def plain_batch(rows: Sequence[Any], reader: Reader, label_count: int) -> Batch:
+    """The batch of tokenised rows in their order, every label, nothing told: what predictions see."""
+    return make_batch(reader.collate(rows), plain_draw(len(rows)), label_count)

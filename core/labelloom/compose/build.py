@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from labelloom.bundles import load_target
-from labelloom.compose.batches import make_batch, plain_draw
+from labelloom.compose.batches import plain_batch
 from labelloom.compose.flow import Flow, model_flow
 from labelloom.compose.model import Assembly, Model
 from labelloom.compose.plan import Node, Plan, StagePlan
@@ -92,7 +92,7 @@ def encoder_of_texts(model: Model, label_count: int) -> Callable[[Sequence[str]]
         reader = model.encoder.reader
         columns = reader.tokenize(list(texts))
         rows = [{name: values[place] for name, values in columns.items()} for place in range(len(texts))]
-        batch = make_batch(reader.collate(rows), plain_draw(len(texts)), label_count)
+        batch = plain_batch(rows, reader, label_count)
         training = model.encoder.training
         model.encoder.eval()
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from labelloom.compose.batches import make_batch, plain_draw
+from labelloom.compose.batches import plain_batch
 from labelloom.compose.model import Model
 from labelloom.data.batching import evaluation_batches
 from labelloom.data.columns import Columns
@@ -27,8 +27,7 @@ def label_scores(model: Model, columns: Columns, labels: np.ndarray, label_count
     model.eval()
     try:
         for rows in evaluation_batches(columns.lengths, batch_size):
-            inputs = reader.collate(columns.rows(rows))
-            batch = make_batch(inputs, plain_draw(len(rows)), label_count).to(device)
+            batch = plain_batch(columns.rows(rows), reader, label_count).to(device)
             with torch.inference_mode():
                 scores = model(batch)[:, ids] if together else model(batch.with_labels(ids[None]))
             found[rows] = scores.float().cpu().numpy()

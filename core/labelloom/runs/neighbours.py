@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from labelloom.bundles import Catalogue
-from labelloom.compose.batches import make_batch, plain_draw
+from labelloom.compose.batches import plain_batch
 from labelloom.compose.flow import live_paths, model_flow
 from labelloom.compose.plan import ModelPlan, Node
 from labelloom.data.batching import evaluation_batches
@@ -144,8 +144,7 @@ class LabelWise:
         self.model.eval()
         try:
             for rows in evaluation_batches(columns.lengths, self.batch_size):
-                inputs = self.model.encoder.reader.collate(columns.rows(rows))
-                batch = make_batch(inputs, plain_draw(len(rows)), self.label_count).to(device)
+                batch = plain_batch(columns.rows(rows), self.model.encoder.reader, self.label_count).to(device)
                 if not self.every_label:
                     batch = batch.with_labels(ids[None])
                 with torch.inference_mode():

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import torch
 
-from labelloom.compose.batches import make_batch, plain_draw
+from labelloom.compose.batches import plain_batch
 from labelloom.compose.model import Model
 from labelloom.data.batching import evaluation_batches
 from labelloom.data.cache import cache_folder
@@ -69,10 +69,7 @@ def ranked_batches(
     try:
         for start in range(0, len(mine), together):
             rows_of = mine[start : start + together]
-            batches = [
-                make_batch(reader.collate(columns.rows(rows)), plain_draw(len(rows)), label_count).to(device)
-                for rows in rows_of
-            ]
+            batches = [plain_batch(columns.rows(rows), reader, label_count).to(device) for rows in rows_of]
             with torch.inference_mode():
                 ranked = model.rank_all(batches, depth, chunk)
             for rows, (ids, values) in zip(rows_of, ranked, strict=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from labelloom.compose.batches import make_batch, plain_draw
+from labelloom.compose.batches import plain_batch
 from labelloom.compose.build import build, initialise, use_options
 from labelloom.compose.model import Assembly
 from labelloom.compose.plan import StagePlan
@@ -77,8 +77,7 @@ def _pass(
     with torch.random.fork_rng(devices), torch.inference_mode():
         for place, rows in enumerate(evaluation_batches(columns.lengths, batch_size)):
             torch.manual_seed(stable_key("representations", dropped, place))
-            inputs = encoder.reader.collate(columns.rows(rows))
-            states = encoder(States(), make_batch(inputs, plain_draw(len(rows)), label_count).to(device))
+            states = encoder(States(), plain_batch(columns.rows(rows), encoder.reader, label_count).to(device))
             if states.document is None:
                 raise RunError("it gives no vector of documents", where=encoder.path)
             vectors = states.document.float().cpu().numpy()

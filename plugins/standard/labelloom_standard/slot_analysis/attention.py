@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from labelloom.compose.batches import make_batch, plain_draw
+from labelloom.compose.batches import plain_batch
 from labelloom.compose.model import Assembly
 from labelloom.data.batching import evaluation_batches
 from labelloom.data.cache import cache_folder
@@ -67,8 +67,7 @@ def mean_slot_attention(
     total = torch.zeros(count, count, dtype=torch.float64)
     with torch.inference_mode(), eager(encoder.model):
         for rows in evaluation_batches(columns.lengths, batch_size):
-            inputs = model.encoder.reader.collate(columns.rows(rows))
-            batch = make_batch(inputs, plain_draw(len(rows)), count).to(device)
+            batch = plain_batch(columns.rows(rows), model.encoder.reader, count).to(device)
             attention = slot_attention(encoder, seen_by(encoder, model.encoder, batch), layers)
             total += attention.double().sum(0).cpu()
     return cast(np.ndarray, total.numpy() / len(split))
