@@ -6,7 +6,7 @@ PROJECTS := pyproject.toml $(PLUGINS:%=%/pyproject.toml)
 PACKAGES := core/labelloom $(wildcard plugins/*/labelloom_*)
 RUN := runs/quickstart
 
-.PHONY: install quickstart test lint docs bench clean
+.PHONY: install quickstart test matrix lint docs bench clean
 
 install: .venv/installed
 
@@ -24,6 +24,9 @@ quickstart: install
 
 test: install lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+
+matrix: install
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/matrix --matrix whole -n 2
 
 lint: install
 	$(BIN)/ruff check .

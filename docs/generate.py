@@ -12,7 +12,7 @@ import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
@@ -24,15 +24,22 @@ from labelloom.cli.app import app
 from labelloom.cli.bundle_command import bundle_command
 from labelloom.cli.output import in_order
 from labelloom.cli.show import SCALES, default_text
-from labelloom.components import KINDS, Component
+from labelloom.components import KINDS, Component, Kind
 from labelloom.config import held_kinds
-from labelloom.evaluation.metrics import DOCUMENT_METRICS_AT_K, METRICS, METRICS_AT_K, Metric
+from labelloom.evaluation.metrics import DOCUMENT_METRICS_AT_K, METRICS, METRICS_AT_K, Metric, find_metric
 from labelloom.formats import FORMS
+from labelloom.listeners import Listener
+from labelloom.metrics import ExtraMetric
+from labelloom.records import Record
+from labelloom.registry import KnownBundle, Paper, PublishedTable, read_registry
+from labelloom.sections import Section
+from labelloom.sources import DataSource
 from labelloom.spec import BranchSpec, ModelSpec, Spec, StageSpec, TaskSpec, TrainingSettings
 from labelloom.spec.baseline import BaselineSettings
 from labelloom.spec.data import DataSettings, FileSettings
 from labelloom.spec.decision import DecisionSettings
 from labelloom.spec.describe import type_text
+from labelloom.testing.matrix import Parts, Tables
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "docs" / "reference"
@@ -177,6 +184,19 @@ def formats() -> str:
     return _table(("format", "told by the files", ""), rows)
 
 
+# What else bundles bring.
+
+
+def _extras(kind: type[Record]) -> Callable[[], str]:
+    """Name and summary of the records of one kind, of every bundle in the repository."""
+
+    def rows() -> str:
+        records = [record for record in Catalogue().records(kind) if record.bundle in bundle_names()]
+        return _table((kind.what, ""), [(f"`{record.name}`", _escaped(record.summary)) for record in records])
+
+    return rows
+
+
 def _patterns(files: Iterable[str]) -> str:
     return ", ".join(" or ".join(_code(each.strip()) for each in pattern.split("|")) for pattern in files)
 
@@ -242,6 +262,64 @@ def _names(names: Iterable[str]) -> str:
     return ", ".join(_code(name) for name in in_order(names)) or "nothing"
 
 
+# The catalogue.
+
+
+def catalogue() -> str:
+    """Every bundle of the registry: its paper, what it brings, the tables that the paper prints."""
+    return "\n".join(_known(name, bundle) for name, bundle in read_registry().bundles.items())
+
+
+def _known(name: str, bundle: KnownBundle) -> str:
+    told = [f"## {name}\n\n{_escaped(bundle.summary)}.\n"]
+    if bundle.paper:
+        told.append(_paper(bundle.paper))
+    # Of a bundle that is developed elsewhere neither its README nor its components' options are at hand.
+    here = name in bundle_names()
+    readme = f"; [README](../../plugins/{name}/README.md)" if here else ""
+    told.append(f"`{bundle.install}`, API {bundle.api}{readme}\n")
+    linked = ", ".join(f"[`{each}`](components.md#{_anchor(each)})" for each in bundle.components)
+    rows = [("components", linked if here else _names_of(bundle.components))]
+    rows += [(field, _names_of(getattr(bundle, field))) for field in BROUGHT]
+    told.append(_table(("", ""), [row for row in rows if row[1]]))
+    told += [_published(table, bundle) for table in bundle.tables]
+    if bundle.paper and bundle.paper.bibtex:
+        told.append(f"```bibtex\n{bundle.paper.bibtex.strip()}\n```\n")
+    return "\n".join(told)
+
+
+BROUGHT = ("formats", "sources", "metrics", "listeners", "sections", "commands", "specs")
+"""What a bundle may bring beside components."""
+
+
+def _paper(paper: Paper) -> str:
+    title = f"[{paper.title}]({paper.link})" if paper.link else f"*{paper.title}*"
+    authors = ", ".join(author for author in paper.authors if author != "others")
+    others = " and others" if paper.authors[-1] == "others" else ""
+    return f"{authors}{others}: {title}. {paper.venue}, {paper.year}.\n"
+
+
+def _published(table: PublishedTable, bundle: KnownBundle) -> str:
+    assert bundle.paper is not None, "what is published has a paper"
+    keys = list(next(iter(table.scores.values())))
+    # A figure that ends in 0 has as many digits as the others of its column.
+    digits = {key: max(len(str(scores[key])) for scores in table.scores.values()) - 2 for key in keys}
+    rows = [
+        (_escaped(system), *(f"{scores[key]:.{digits[key]}f}" for key in keys))
+        for system, scores in table.scores.items()
+    ]
+    names = [find_metric(key).name for key in keys]
+    return f"{bundle.paper.citation}, {table.title}, {table.data}, as published:\n\n{_table(('', *names), rows)}"
+
+
+def _names_of(names: Iterable[str]) -> str:
+    return ", ".join(_code(name) for name in names)
+
+
+def _anchor(heading: str) -> str:
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
 # Markdown.
 
 
@@ -262,6 +340,22 @@ def _escaped(text: str) -> str:
     return "".join(part if part.startswith("`") else part.replace("<", "&lt;").replace(">", "&gt;") for part in parts)
 
 
+# The matrix.
+
+
+@cache
+def matrix() -> Tables:
+    """What fits with what, of the bundles in the repository."""
+    return Tables(Parts(Catalogue(), bundle_names()))
+
+
+def _fits(kind: Kind, title: str) -> Callable[[], str]:
+    return lambda: _table((title, *matrix().groups), matrix().behind(kind))
+
+
+_REFUSED = ("the checker says", "what would give it")
+
+
 GENERATED: dict[str, Callable[[], str]] = {
     "commands": commands,
     "bundle-commands": bundle_commands,
@@ -277,11 +371,24 @@ GENERATED: dict[str, Callable[[], str]] = {
     "decision": _keys(DecisionSettings),
     "baseline": _keys(BaselineSettings),
     "metrics": metrics,
+    "bundle-metrics": _extras(ExtraMetric),
+    "sources": _extras(DataSource),
+    "listeners": _extras(Listener),
+    "sections": _extras(Section),
     "components": components,
+    "catalogue": catalogue,
+    "matrix-summary": lambda: matrix().summary(),
+    "matrix-columns": lambda: _table(("", "encoders", "give"), matrix().columns()),
+    "matrix-label-modules": _fits("label_module", "label modules"),
+    "matrix-predictors": _fits("predictor", "predictors"),
+    "matrix-tasks": _fits("task", "tasks"),
+    "matrix-samplers": lambda: _table(("sampler", "draws", "read by"), matrix().samplers()),
+    "matrix-refused": lambda: _table(("", "behind", *_REFUSED), matrix().refused()),
+    "matrix-apart": lambda: _table(("", "", *_REFUSED), matrix().apart()),
 }
 """The generated parts by name."""
 
-PAGES = ("cli.md", "components.md", "data.md", "run.md", "spec.md")
+PAGES = ("catalogue.md", "cli.md", "components.md", "data.md", "matrix.md", "run.md", "spec.md")
 
 
 if __name__ == "__main__":

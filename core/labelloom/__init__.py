@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from labelloom.commands import Command
-from labelloom.components import API, Component
+from labelloom.components import Component
 from labelloom.errors import (
     BundleError,
     CompositionError,
@@ -24,6 +24,11 @@ from labelloom.errors import (
 )
 from labelloom.formats import DataFormat
 from labelloom.hookspecs import hookimpl
+from labelloom.listeners import Listener
+from labelloom.metrics import ExtraMetric
+from labelloom.records import API
+from labelloom.sections import Section
+from labelloom.sources import DataSource
 
 if TYPE_CHECKING:
     from labelloom.data.corpus import Corpus, load_corpus
@@ -39,9 +44,11 @@ if TYPE_CHECKING:
         Targets,
         Task,
     )
+    from labelloom.report.sections import Content, Figure, Rows, Scored
     from labelloom.runs.classifier import Classifier, LabelScore, load
     from labelloom.runs.folder import Run
     from labelloom.training.baseline import train_baseline
+    from labelloom.training.events import TrainingEvents
     from labelloom.training.series import Series, train_seeds
     from labelloom.training.train import resume, train
 
@@ -54,6 +61,8 @@ _HEAVY = {
     "LabelScore": "labelloom.runs.classifier",
     "load": "labelloom.runs.classifier",
     "Run": "labelloom.runs.folder",
+    **dict.fromkeys(("Content", "Figure", "Rows", "Scored"), "labelloom.report.sections"),
+    "TrainingEvents": "labelloom.training.events",
     "resume": "labelloom.training.train",
     "train": "labelloom.training.train",
     "Series": "labelloom.training.series",
@@ -75,26 +84,35 @@ __all__ = [
     "Command",
     "Component",
     "CompositionError",
+    "Content",
     "Context",
     "Corpus",
     "DataError",
     "DataFormat",
+    "DataSource",
     "Encoder",
+    "ExtraMetric",
+    "Figure",
     "LabelModule",
     "LabelScore",
     "LabelloomError",
+    "Listener",
     "Loss",
     "NonFiniteLossError",
     "Predictor",
+    "Rows",
     "Run",
     "RunError",
     "Sampler",
+    "Scored",
+    "Section",
     "Series",
     "SpecError",
     "States",
     "Targets",
     "Task",
     "TrainingError",
+    "TrainingEvents",
     "UnknownNameError",
     "hookimpl",
     "load",

@@ -1,7 +1,7 @@
-"""Load and resolve bundles: the only place that touches plugin managers and imports by name.
+"""Resolve the names of what bundles bring, and import the code that their records name.
 
-Loading imports one bundle's `hooks.py`. A broken bundle is an error for who uses it; for everyone else it is a line in
-`labelloom list`.
+Looking up a name imports the `hooks.py` of its bundle. A broken bundle is an error for who uses it; for everyone else
+it is a line in `labelloom list`.
 """
 
 from __future__ import annotations
@@ -10,21 +10,23 @@ import hashlib
 import importlib.util
 import operator
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, TypeVar, cast
 
-import pluggy
-
-from labelloom import hookspecs
 from labelloom.commands import Command
-from labelloom.components import API, Component, Kind
+from labelloom.components import Component, Kind
 from labelloom.errors import BundleError, LabelloomError, Problem, UnknownNameError
 from labelloom.finding import Bundle, find_bundles
 from labelloom.formats import FORMS, DataFormat
+from labelloom.loading import Records, load_bundle, spec_files
+from labelloom.records import Record
 from labelloom.wording import with_article
+
+R = TypeVar("R", bound=Record)
 
 
 @dataclass(frozen=True)
@@ -34,31 +36,38 @@ class BundleState:
     bundle: Bundle
     state: str
     error: str
-    components: tuple[Component, ...]
-    formats: tuple[DataFormat, ...] = ()
-    commands: tuple[Command, ...] = ()
+    loaded: Records
 
+    def records(self, kind: type[R]) -> tuple[R, ...]:
+        """Its records of one kind; none of a broken bundle."""
+        return tuple(cast("dict[str, R]", self.loaded.get(kind, {})).values())
 
-Record = Component | DataFormat | Command
-What = Literal["component", "format", "command"]
+    @property
+    def components(self) -> tuple[Component, ...]:
+        """Its components."""
+        return self.records(Component)
 
 
 @dataclass(frozen=True)
-class _Records:
-    """What one bundle's hooks return, by name."""
+class Code:
+    """A bundle's function or class, imported; `where` names what it is with its distribution and version."""
 
-    components: dict[str, Component]
-    formats: dict[str, DataFormat]
-    commands: dict[str, Command]
+    target: str
+    function: Callable[..., Any]
+    where: str
 
-    def add(self, record: Record, where: str) -> None:
-        """Enter `record` under its name. Raises BundleError where one of its sort has it."""
-        own: dict[str, Any] = self.components
-        if not isinstance(record, Component):
-            own = self.formats if isinstance(record, DataFormat) else self.commands
-        if record.name in own:
-            raise BundleError(f"names {record.name!r} twice", where=where)
-        own[record.name] = record
+    def __call__(self, *arguments: Any) -> Any:
+        """What it answers. It is other people's code: what it raises of its own becomes a BundleError that names it."""
+        try:
+            return self.function(*arguments)
+        except LabelloomError:
+            raise
+        except Exception as error:
+            raise self.wrong(f"raised {type(error).__name__}: {error}".rstrip(": ")) from error
+
+    def wrong(self, message: str) -> BundleError:
+        """The error that it `message`: "answered 3, not a Source"."""
+        return BundleError(f"{self.target} {message}", where=self.where)
 
 
 class Catalogue:
@@ -66,50 +75,85 @@ class Catalogue:
 
     def __init__(self, path: list[str] | None = None) -> None:
         self.bundles = find_bundles(path)
-        self._loaded: dict[str, _Records] = {}
+        self._loaded: dict[str, Records] = {}
+
+    def record(self, kind: type[R], name: str, where: str = "") -> R:
+        """The record of `bundle/thing`, one of `kind`; `where` is the place that asks, by default the name itself.
+
+        Raises:
+            UnknownNameError: no installed bundle has it; with up to three close names.
+            BundleError: its bundle is broken, claimed twice, or written for another API number.
+        """
+        bundle_name, slash, _ = name.partition("/")
+        if slash and any(bundle.name == bundle_name for bundle in self.bundles):
+            found = self._load(bundle_name)[kind].get(name)
+            if found is not None:
+                return cast(R, found)
+        raise self._unknown(name, kind, where)
+
+    def called(self, kind: type[R], name: str, where: str = "") -> R:
+        """The same for a name that may lack its bundle, where only one bundle has a thing called so."""
+        if "/" in name:
+            return self.record(kind, name, where)
+        found = [record for record in self.records(kind) if record.name.partition("/")[2] == name]
+        if len(found) > 1:
+            raise BundleError(
+                f"{len(found)} bundles have a {kind.what} called {name!r}",
+                where=where or name,
+                suggestions=[record.name for record in found],
+            )
+        if found:
+            return found[0]
+        broken = [
+            Problem("", f"the bundle {state.bundle.name} is broken, so its {kind.what}s are not known")
+            for state in self.states()
+            if state.error
+        ]
+        raise UnknownNameError.from_problems([*self._unknown(name, kind, where).problems, *broken])
+
+    def records(self, kind: type[R]) -> list[R]:
+        """The records of one kind of every bundle that loads."""
+        return [record for state in self.states() for record in state.records(kind)]
+
+    def origin(self, record: Record) -> str:
+        """Distribution and version of the bundle that brings a record, for messages."""
+        return next(bundle.origin for bundle in self.bundles if bundle.name == record.bundle)
+
+    def code(self, record: Record) -> Code:
+        """What the record names, imported. Raises BundleError where it cannot be, or is neither function nor class."""
+        where = f"{record.what} {record.name} ({self.origin(record)})"
+        function = load_target(record.target, where)
+        if not callable(function):
+            raise BundleError(f"{record.target} is no {record.code.lower()}", where=where)
+        return Code(record.target, function, where)
 
     def component(self, name: str, kind: Kind | None = None) -> Component:
         """The record of `bundle/component`, of whatever kind it is.
 
-        Raises:
-            UnknownNameError: no installed bundle has it; with up to three close names, first those of `kind`.
-            BundleError: its bundle is broken, claimed twice, or written for another API number.
+        Raises as `record` does; close names are first those of `kind`.
         """
-        bundle_name = name.partition("/")[0]
-        if "/" not in name or not any(bundle.name == bundle_name for bundle in self.bundles):
-            raise self._unknown(name, "component", kind)
-        components = self.load(bundle_name)
-        if name not in components:
-            raise self._unknown(name, "component", kind)
-        return components[name]
+        try:
+            return self.record(Component, name)
+        except UnknownNameError as error:
+            raise self._unknown(name, Component, kind=kind) from error
 
     def format(self, name: str) -> DataFormat:
-        """The record of the format `bundle/format`, which is none of the core's own. Raises as `component` does."""
-        bundle_name = name.partition("/")[0]
-        if "/" in name and any(bundle.name == bundle_name for bundle in self.bundles):
-            found = self._load(bundle_name).formats.get(name)
-            if found is not None:
-                return found
-        raise self._unknown(name, "format")
+        """The record of the format `bundle/format`, which is none of the core's own. Raises as `record` does."""
+        return self.record(DataFormat, name, "data.format")
 
     def command(self, name: str) -> Command:
-        """The record of the command `bundle/command`. Raises as `component` does."""
-        bundle_name = name.partition("/")[0]
-        if any(bundle.name == bundle_name for bundle in self.bundles):
-            found = self._load(bundle_name).commands.get(name)
-            if found is not None:
-                return found
-        raise self._unknown(name, "command")
+        """The record of the command `bundle/command`. Raises as `record` does."""
+        return self.record(Command, name)
 
     def load(self, name: str) -> dict[str, Component]:
         """The components of one bundle by name; imports its `hooks.py` and nothing else of it. Raises BundleError."""
-        return self._load(name).components
+        return cast("dict[str, Component]", self._load(name)[Component])
 
-    def _load(self, name: str) -> _Records:
+    def _load(self, name: str) -> Records:
         if name not in self._loaded:
             claims = [bundle for bundle in self.bundles if bundle.name == name]
             if not claims:
-                raise self._unknown(name, "component")
+                raise self._unknown(name, Component)
             if len(claims) > 1:
                 origins = " and ".join(bundle.origin for bundle in claims)
                 raise BundleError(
@@ -117,7 +161,7 @@ class Catalogue:
                     where=f"bundle {name}",
                     suggestions=[f"pip uninstall {claims[-1].distribution}"],
                 )
-            self._loaded[name] = _load(claims[0])
+            self._loaded[name] = load_bundle(claims[0])
         return self._loaded[name]
 
     def states(self) -> list[BundleState]:
@@ -125,25 +169,22 @@ class Catalogue:
         states = []
         for bundle in self.bundles:
             try:
-                records = self._load(bundle.name)
-                each = (records.components, records.formats, records.commands)
-                loaded: list[tuple[Any, ...]] = [tuple(own.values()) for own in each]
-                states.append(BundleState(bundle, "ok", "", *loaded))
+                states.append(BundleState(bundle, "ok", "", self._load(bundle.name)))
             except BundleError as error:
-                states.append(BundleState(bundle, "broken", str(error), ()))
+                states.append(BundleState(bundle, "broken", str(error), {}))
         return states
 
     def components(self) -> list[Component]:
-        """The records of every bundle that loads."""
-        return [component for state in self.states() for component in state.components]
+        """The components of every bundle that loads."""
+        return self.records(Component)
 
     def formats(self) -> list[DataFormat]:
         """The formats of every bundle that loads."""
-        return [record for state in self.states() for record in state.formats]
+        return self.records(DataFormat)
 
     def commands(self) -> list[Command]:
         """The commands of every bundle that loads."""
-        return [record for state in self.states() for record in state.commands]
+        return self.records(Command)
 
     def suppliers(self, name: str) -> list[Component]:
         """The installed components whose record gives `name`."""
@@ -153,10 +194,8 @@ class Catalogue:
         """The specs that bundles ship, by name (`standard/minilm`): files `specs/*.toml` in each bundle's package."""
         found: dict[str, Path] = {}
         for bundle in self.bundles:
-            package = importlib.util.find_spec(bundle.module.partition(".")[0])
-            for folder in (package.submodule_search_locations or []) if package else []:
-                for file in sorted(Path(folder).glob("specs/*.toml")):
-                    found.setdefault(f"{bundle.name}/{file.stem}", file)
+            for file in spec_files(bundle):
+                found.setdefault(f"{bundle.name}/{file.stem}", file)
         return found
 
     def close_to(self, name: str, kind: Kind | None) -> list[str]:
@@ -167,110 +206,50 @@ class Catalogue:
         told = (others[other] for other in _close_names(name, sorted(others)) if other != name)
         return [*close, *(f"{other.name}, but that is {with_article(other.kind)}" for other in told)]
 
-    def _unknown(self, name: str, what: What, kind: Kind | None = None) -> UnknownNameError:
-        # pydantic, which the registry is read with, would double the time of a listing, which never comes here.
-        from labelloom.registry import read_registry
+    def installs(self, name: str) -> list[str]:
+        """The commands that may bring what is called `name`, a component or a spec among others, as the registry knows.
 
+        Raises BundleError for a catalogue of the user's that is broken.
+        """
+        # pydantic, which the registry is read with, would double the time of a listing, which never comes here.
+        from labelloom.registry import known_bundles
+
+        return list(known_bundles().installs(name, {bundle.name for bundle in self.bundles}))
+
+    def _unknown(self, name: str, sort: type[Record], where: str = "", kind: Kind | None = None) -> UnknownNameError:
         installed = sorted({bundle.name for bundle in self.bundles})
-        installs = read_registry().installs(name, installed)
-        if what != "component":
-            records: list[DataFormat] | list[Command] = self.formats() if what == "format" else self.commands()
-            close = _close_names(name, sorted({record.name for record in records}))
-            close += get_close_matches(name, FORMS, n=1) if what == "format" else []
-        else:
+        unread: tuple[Problem, ...] = ()
+        try:
+            installs = self.installs(name)
+        except BundleError as error:
+            installs, unread = [], error.problems
+        if sort is Component:
             close = self.close_to(name, kind)
-        return UnknownNameError(
+        else:
+            close = _close_names(name, sorted({record.name for record in self.records(sort)}))
+            close += get_close_matches(name, FORMS, n=1) if sort is DataFormat else []
+        what = sort.what
+        unknown = Problem(
+            where or name,
             f"no installed {what} is called {name!r} (installed bundles: {', '.join(installed) or 'none'})",
-            where="data.format" if what == "format" else name,
-            suggestions=[*installs, *close][:3]
-            or ["labelloom list" if what == "component" else f"labelloom list {what}s"],
+            tuple([*installs, *close][:3]) or ("labelloom list" if sort is Component else f"labelloom list {what}s",),
         )
+        return UnknownNameError.from_problems([unknown, *unread])
 
 
 def _close_names(name: str, known: list[str]) -> list[str]:
     """What `name` may mean of what is known: misspelt in its own bundle, the same in another, misspelt anywhere."""
-    bundle, _, short = name.rpartition("/")
+    bundle, slash, short = name.rpartition("/")
+    if not slash:
+        shorts = {other.rpartition("/")[2] for other in known}
+        alike = get_close_matches(short, sorted(shorts), n=3, cutoff=0.7)
+        return [other for each in alike for other in known if other.rpartition("/")[2] == each]
     own = {other.rpartition("/")[2]: other for other in known if other.startswith(f"{bundle}/")}
     close = [own[other] for other in get_close_matches(short, own, n=3, cutoff=0.5)]
     close += [other for other in known if other.rpartition("/")[2] == short]
     # Names of one bundle start alike, so only others are compared as wholes.
     close += get_close_matches(name, [other for other in known if other not in own.values()], n=3, cutoff=0.8)
     return list(dict.fromkeys(close))
-
-
-def _load(bundle: Bundle) -> _Records:
-    where = f"bundle {bundle.name} ({bundle.origin})"
-    loaded = _Records({}, {}, {})
-    for record in _records(bundle, where):
-        _check(record, bundle, where)
-        loaded.add(record, where)
-    return loaded
-
-
-_HOOKS: dict[str, type] = {
-    "labelloom_components": Component,
-    "labelloom_formats": DataFormat,
-    "labelloom_commands": Command,
-}
-"""The hooks that return records, and of which kind."""
-
-
-def _records(bundle: Bundle, where: str) -> list[Any]:
-    """What the bundle's hooks return: each record of the kind that its hook is for, not yet checked otherwise."""
-    manager = pluggy.PluginManager("labelloom")
-    manager.add_hookspecs(hookspecs)
-    try:
-        module = import_module(bundle.module)
-        manager.register(module, name=bundle.name)
-        manager.check_pending()
-        answers = {hook: getattr(manager.hook, hook)() for hook in _HOOKS}
-        records = {hook: [record for answer in answered for record in answer] for hook, answered in answers.items()}
-    except BundleError as error:
-        raise _inside(error, where) from error
-    except pluggy.PluginValidationError as error:
-        hooks = [name for name in vars(hookspecs) if name.startswith("labelloom_")]
-        raise BundleError(str(error), where=where, suggestions=hooks) from error
-    # A bundle is other people's code: whatever it raises, SystemExit too, must not end the listing.
-    except (Exception, SystemExit) as error:
-        raise BundleError(
-            f"cannot be loaded: {type(error).__name__}: {error}",
-            where=where,
-            suggestions=[f"pip install --upgrade labelloom {bundle.distribution}"],
-        ) from error
-    if not manager.get_hookcallers(module):
-        raise BundleError(
-            f"{bundle.module} implements no hook", where=where, suggestions=["@labelloom.hookimpl above the function"]
-        )
-    for hook, kind in _HOOKS.items():
-        if not answers[hook] and getattr(manager.hook, hook).get_hookimpls():
-            raise BundleError(f"{hook} returned None, not a list of {kind.__name__}s", where=where)
-        for record in records[hook]:
-            if not isinstance(record, kind):
-                raise BundleError(f"{hook} returned {record!r}, not a {kind.__name__}", where=where)
-    return [record for found in records.values() for record in found]
-
-
-def _inside(error: BundleError, where: str) -> LabelloomError:
-    """`error`, with the bundle before the place that it names."""
-    return BundleError.from_problems(
-        [Problem(f"{where}, {problem.where}", problem.message, problem.suggestions) for problem in error.problems]
-    )
-
-
-def _check(record: Record, bundle: Bundle, where: str) -> None:
-    if record.api != API:
-        newer = "labelloom" if record.api > API else bundle.distribution
-        raise BundleError(
-            f"{record.name} is written for API {record.api}; this labelloom has API {API}",
-            where=where,
-            suggestions=[f"pip install --upgrade {newer}"],
-        )
-    try:
-        record.validate_names()
-    except BundleError as error:
-        raise _inside(error, where) from error
-    if record.bundle != bundle.name:
-        raise BundleError(f"{record.name!r} must start with {bundle.name + '/'!r}, the bundle's own name", where=where)
 
 
 def load_target(target: str, where: str) -> Any:

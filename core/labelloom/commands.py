@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
-from labelloom.components import API, NAME, TARGET
-from labelloom.errors import BundleError
+from labelloom.records import Record
 
 
-@dataclass(frozen=True)
-class Command:
+@dataclass(frozen=True, kw_only=True)
+class Command(Record):
     """The record of one command: `labelloom bundle/command ARGUMENTS`.
 
     Args:
@@ -21,23 +21,5 @@ class Command:
         api: the contract it was written for.
     """
 
-    name: str
-    target: str
-    summary: str = ""
-    api: int = API
-
-    @property
-    def bundle(self) -> str:
-        """The owner: the part of the name before the slash."""
-        return self.name.partition("/")[0]
-
-    def validate_names(self) -> None:
-        """Check the name and the target. Raises BundleError."""
-        if not NAME.fullmatch(self.name):
-            message, example = f"the name {self.name!r} is not bundle/command in lower case", '"mybundle/count"'
-        elif not TARGET.fullmatch(self.target):
-            message = f"target {self.target!r} is not module:function"
-            example = '"labelloom_mybundle.count:count_words"'
-        else:
-            return
-        raise BundleError(message, where=f"command {self.name or '?'}", suggestions=[example])
+    what: ClassVar[str] = "command"
+    example: ClassVar[str] = "labelloom_mybundle.count:count_words"

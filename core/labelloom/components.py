@@ -11,15 +11,12 @@ A need is a name, alternatives ("labels | label_table": the first that is there 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
-from labelloom.errors import BundleError
-
-API = 1
-"""The number of the contract in this release. A record written for another one is refused by name."""
+from labelloom.records import API as API
+from labelloom.records import TARGET, Record
 
 Kind = Literal["encoder", "label_module", "predictor", "task", "sampler"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -39,11 +36,6 @@ DOCUMENT_SIDE = frozenset({"tokens", "document", "aspects"})
 LABEL_SIDE = frozenset({"labels", "label_table", "scores"})
 FIELDS = DOCUMENT_SIDE | LABEL_SIDE
 DRAWS = frozenset({"relation", "given", "candidates"})
-
-NAME = re.compile(r"[a-z0-9][a-z0-9-]*/[a-z0-9][a-z0-9-]*")
-"""What a component, a format or a command of a bundle is called."""
-TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
-"""Code by string."""
 
 
 def is_draw(name: str) -> bool:
@@ -74,8 +66,8 @@ class Need:
         return " | ".join(self.alternatives) + ("?" if self.optional else "")
 
 
-@dataclass(frozen=True)
-class Component:
+@dataclass(frozen=True, kw_only=True)
+class Component(Record):
     """The record of one component.
 
     Args:
@@ -101,7 +93,11 @@ class Component:
         BundleError: when the record contradicts itself.
     """
 
-    kind: Kind
+    what: ClassVar[str] = "component"
+    code: ClassVar[str] = "Class"
+    example: ClassVar[str] = "labelloom_mybundle.sharpen:Sharpen"
+
+    kind: Kind = field(kw_only=False)
     name: str = ""
     target: str = ""
     config: str = ""
@@ -113,57 +109,44 @@ class Component:
     only_carried: bool = False
     axes: Mapping[str, str] = field(default_factory=dict)
     stage_options: frozenset[str] = frozenset()
-    summary: str = ""
-    api: int = API
 
     def __post_init__(self) -> None:
         if self.api != API:
             return  # of another contract nothing is known but its number, and that is refused when it is loaded
         for name in ("needs", "gives", "logs", "stage_options"):
             if isinstance(getattr(self, name), str):
-                raise self._wrong(f"{name} is a string", f'{{"{getattr(self, name)}"}}, a set of names')
+                raise self.wrong(f"{name} is a string", f'{{"{getattr(self, name)}"}}, a set of names')
             object.__setattr__(self, name, frozenset(getattr(self, name)))
         if self.kind not in KINDS:
-            raise self._wrong(f"kind {self.kind!r} is not one of {', '.join(KINDS)}", 'kind="label_module"')
+            raise self.wrong(f"kind {self.kind!r} is not one of {', '.join(KINDS)}", 'kind="label_module"')
         if self.trains and self.kind != "task":
-            raise self._wrong(f"trains={self.trains!r} on a {self.kind}: only tasks train", 'trains=""')
+            raise self.wrong(f"trains={self.trains!r} on a {self.kind}: only tasks train", 'trains=""')
         if self.logs and self.kind != "task":
-            raise self._wrong(f"logs={sorted(self.logs)} on a {self.kind}: only tasks log", "logs=set()")
+            raise self.wrong(f"logs={sorted(self.logs)} on a {self.kind}: only tasks log", "logs=set()")
         if self.only_carried and (self.kind != "sampler" or "candidates" not in self.gives):
-            raise self._wrong(
+            raise self.wrong(
                 "only_carried=True, but only samplers that draw candidates choose labels", "only_carried=False"
             )
         if self.trains == "distribution" and self.labels != "all":
-            raise self._wrong('trains="distribution" shares 1 among every label', 'labels="all"')
+            raise self.wrong('trains="distribution" shares 1 among every label', 'labels="all"')
         for name in self.own_fields:
             if name not in self.axes:
-                raise self._wrong(f"its own field {name!r} has no axes", f'axes={{"{name}": "BD"}}')
+                raise self.wrong(f"its own field {name!r} has no axes", f'axes={{"{name}": "BD"}}')
         for need in self.needs:
             for name in Need.parse(need).alternatives:
                 if not (name in FIELDS or is_draw(name) or "." in name):
-                    raise self._wrong(f"{name!r} in needs is no field, draw or bundle.name", ", ".join(sorted(FIELDS)))
+                    raise self.wrong(f"{name!r} in needs is no field, draw or bundle.name", ", ".join(sorted(FIELDS)))
 
     @property
     def own_fields(self) -> frozenset[str]:
         """The fields it gives that the core does not know."""
         return frozenset(name for name in self.gives if name not in FIELDS and not is_draw(name))
 
-    @property
-    def bundle(self) -> str:
-        """The owner: the part of the name before the slash."""
-        return self.name.partition("/")[0]
-
     def validate_names(self) -> None:
-        """Check what every packaged component must have: a full name and a target. Raises BundleError."""
-        if not NAME.fullmatch(self.name):
-            raise self._wrong(f"the name {self.name!r} is not bundle/component in lower case", '"mybundle/sharpen"')
-        if not TARGET.fullmatch(self.target):
-            raise self._wrong(f"target {self.target!r} is not module:Class", '"labelloom_mybundle.sharpen:Sharpen"')
+        """Check what every packaged component must have: a full name, a target and a config. Raises BundleError."""
+        super().validate_names()
         if self.config and not TARGET.fullmatch(self.config):
-            raise self._wrong(f"config {self.config!r} is not module:Class", '"labelloom_mybundle.config:Sharpen"')
-
-    def _wrong(self, message: str, example: str) -> BundleError:
-        return BundleError(message, where=f"component {self.name or '?'}", suggestions=[example])
+            raise self.wrong(f"config {self.config!r} is not module:Class", '"labelloom_mybundle.config:Sharpen"')
 
 
 def side(name: str, axes: Mapping[str, str]) -> Literal["document", "label"]:

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class LabelloomError(Exception):
         super().__init__(str(self))
 
     @classmethod
-    def from_problems(cls, problems: Sequence[Problem]) -> LabelloomError:
+    def from_problems(cls, problems: Sequence[Problem]) -> Self:
         """One error that carries all of `problems`, in their order."""
         if not problems:
             raise ValueError("an error needs at least one problem")

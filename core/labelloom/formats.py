@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
+from typing import ClassVar
 
-from labelloom.components import API, NAME, TARGET
-from labelloom.errors import BundleError
+from labelloom.records import Record
 
 FORMS = {
     "jsonl": ((".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz"), "JSON lines: one object a line"),
@@ -26,8 +26,8 @@ FIELDS = ("text", "labels", "label_separator", "label_names", "label_description
 """The keys of `[data]` about fields and columns."""
 
 
-@dataclass(frozen=True)
-class DataFormat:
+@dataclass(frozen=True, kw_only=True)
+class DataFormat(Record):
     """The record of one format in which data circulates.
 
     Args:
@@ -42,37 +42,18 @@ class DataFormat:
         api: the contract it was written for.
     """
 
-    name: str
-    target: str
+    what: ClassVar[str] = "format"
+    example: ClassVar[str] = "labelloom_mybundle.minutes:minutes"
+
     files: tuple[str, ...] = ()
     settings: frozenset[str] = frozenset()
-    summary: str = ""
-    api: int = API
-
-    @property
-    def bundle(self) -> str:
-        """The owner: the part of the name before the slash."""
-        return self.name.partition("/")[0]
 
     def validate_names(self) -> None:
         """Check the name, the target, the patterns and the settings. Raises BundleError."""
-        where = f"format {self.name or '?'}"
-        if not NAME.fullmatch(self.name):
-            example = '"mybundle/minutes"'
-            message = f"the name {self.name!r} is not bundle/format in lower case"
-        elif not TARGET.fullmatch(self.target):
-            example = '"labelloom_mybundle.minutes:minutes"'
-            message = f"target {self.target!r} is not module:function"
-        elif isinstance(self.files, str):
-            message, example = "files is a string", f'files=("{self.files}",)'
-        elif isinstance(self.settings, str):
-            message, example = "settings is a string", f'settings={{"{self.settings}"}}'
-        elif unknown := sorted(set(self.settings) - set(FIELDS)):
-            close = get_close_matches(unknown[0], FIELDS, n=1)
-            message, example = f"settings has the unknown key {unknown[0]!r}", (close or [", ".join(FIELDS)])[0]
-        else:
-            return
-        raise BundleError(message, where=where, suggestions=[example])
+        super().validate_names()
+        if isinstance(self.files, str):
+            raise self.wrong("files is a string", f'files=("{self.files}",)')
+        refuse_unknown(self, self.as_set("settings"), FIELDS)
 
     def told_by(self, names: Iterable[str]) -> bool:
         """Whether files of these names are what the patterns say."""
@@ -81,3 +62,11 @@ class DataFormat:
             any(fnmatchcase(name, pattern.strip()) for pattern in each.split("|") for name in there)
             for each in self.files
         )
+
+
+def refuse_unknown(record: Record, settings: Iterable[str], known: Iterable[str]) -> None:
+    """Raise BundleError for keys of `[data]` in a record's `settings` that are not among the `known` ones."""
+    names = tuple(known)
+    if unknown := sorted(set(settings) - set(names)):
+        close = get_close_matches(unknown[0], names, n=1)
+        raise record.wrong(f"settings has the unknown key {unknown[0]!r}", (close or [", ".join(names)])[0])

@@ -8,7 +8,9 @@ import pytest
 
 from labelloom.bundles import Catalogue
 from labelloom.components import API
-from labelloom.errors import BundleError, UnknownNameError
+from labelloom.compose.check import check
+from labelloom.errors import BundleError, CompositionError, UnknownNameError
+from labelloom.spec import validate_spec
 
 IMPLEMENTATION = "@hookimpl\ndef labelloom_components():\n    return "
 GOOD = 'Component(kind="predictor", name="bad/part", target="bundle_bad.parts:Part", gives={"scores"})'
@@ -150,6 +152,10 @@ def test_a_misspelt_hook_is_told_with_the_hooks_that_there_are(site):
     assert caught.value.problems[0].suggestions == (
         "labelloom_components",
         "labelloom_formats",
+        "labelloom_sources",
+        "labelloom_metrics",
+        "labelloom_events",
+        "labelloom_sections",
         "labelloom_commands",
     )
 
@@ -260,3 +266,38 @@ def test_a_bundle_whose_package_is_missing_ships_no_specs(site):
     assert site.catalogue.specs() == {}
     with pytest.raises(BundleError, match="ModuleNotFoundError: No module named 'bundle_that_is_gone'"):
         site.catalogue.component("gone/part")
+
+
+# A bundle that takes its time.
+
+
+def test_a_bundle_that_is_slow_to_import_slows_only_who_asks_for_it(site):
+    # Raising stands for sleeping: whoever imports it finds out.
+    site.hooks("slow", "raise AssertionError('imported')")
+    site.bundle("good", "part", "other")
+    catalogue = site.catalogue
+    assert catalogue.component("good/part").name == "good/part"
+    assert list(catalogue.load("good")) == ["good/part", "good/other"]
+    assert catalogue.specs() == {}
+    assert [bundle.name for bundle in catalogue.bundles] == ["good", "slow"]
+    assert "bundle_slow.hooks" not in sys.modules
+
+
+def test_a_spec_names_the_bundle_that_is_at_fault_and_its_version(site):
+    site.hooks("bad", "1 / 0")
+    site.bundle("good", "part")
+    raw = {
+        "name": "x",
+        "data": {"source": "y"},
+        "model": {"encoder": {"use": "bad/part"}, "predictor": {"use": "good/prat"}},
+        "tasks": [{"use": "./mine.py:Task"}],
+    }
+    with pytest.raises(CompositionError) as caught:
+        check(validate_spec(raw), catalogue=site.catalogue)
+    bad, misspelt, local = caught.value.problems
+    assert (bad.where, bad.message) == (
+        "model.encoder.use",
+        "bundle bad (labelloom-bad 1.0): cannot be loaded: ZeroDivisionError: division by zero",
+    )
+    assert misspelt.message == "no installed component is called 'good/prat' (installed bundles: bad, good)"
+    assert local.message == "this is code from a file; running it needs your permission"

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
+from labelloom.registry import Registry
+
 from .conftest import install, lines
 
 
@@ -117,8 +119,8 @@ def test_an_unknown_kind_is_a_usage_error(labelloom_: Callable[..., Result]) -> 
     result = labelloom_("list", "decoder")
     assert result.exit_code == 2
     assert (
-        "'decoder' is not one of encoder, label_module, predictor, task, sampler, formats, commands, specs, bundles."
-        in result.stderr
+        "'decoder' is not one of encoder, label_module, predictor, task, sampler, formats, sources, "
+        "metrics, listeners, sections, commands, specs, bundles." in result.stderr
     )
 
 
@@ -134,3 +136,57 @@ def test_formats_of_the_core_and_of_bundles(labelloom_: Callable[..., Result], a
     assert "standard/sgm text_train*, label_train* text_train and label_train, a document a line: AAPD" in " ".join(
         lines(labelloom_("list", "format").stdout)
     )
+
+
+def test_available_are_the_known_bundles_that_are_not_installed(
+    labelloom_: Callable[..., Result],
+    answer: Callable[..., Any],
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert "tiny" not in labelloom_("list", "--available").stdout
+    (folder / "ours.toml").write_text(
+        '[bundles.loom]\ndistribution = "our-loom"\nsummary = "A loom"\napi = 1\ncomponents = ["loom/warp"]\n'
+        'paper = { title = "On looms", authors = ["Joseph Jacquard"], venue = "Lyon", year = 1950 }\n'
+    )
+    monkeypatch.setenv("LABELLOOM_REGISTRY", "ours.toml")
+    told = answer("list", "--available", "--json")["available"]
+    (loom,) = (each for each in told if each["name"] == "loom")
+    assert (loom["install"], loom["components"]) == ("pip install our-loom", ["loom/warp"])
+    assert loom["paper"]["title"] == "On looms"
+    text = lines(labelloom_("list", "--available").stdout)
+    place = text.index("loom pip install our-loom A loom")
+    assert text[place + 1] == "Jacquard 1950: On looms. Lyon"
+    install(folder / "site", "loom", "labelloom_loom.hooks")
+    monkeypatch.syspath_prepend(folder / "site")
+    assert "our-loom" not in labelloom_("list", "--available").stdout
+
+
+def test_nothing_is_available_where_all_is_installed(
+    labelloom_: Callable[..., Result], answer: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("labelloom.registry.known_bundles", Registry)
+    assert labelloom_("list", "--available").stdout == "every known bundle is installed\n"
+    assert answer("list", "--available", "--json") == {"available": []}
+
+
+def test_available_and_a_kind_is_a_usage_error(labelloom_: Callable[..., Result]) -> None:
+    result = labelloom_("list", "encoders", "--available")
+    assert result.exit_code == 2
+    assert "--available shows bundles; leave KIND out." in result.stderr
+
+
+def test_a_broken_catalogue_of_one_s_own_stops_what_reads_it(
+    labelloom_: Callable[..., Result], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "ours.toml").write_text("[bundles.loom]\nsummary = 3\n")
+    monkeypatch.setenv("LABELLOOM_REGISTRY", "ours.toml")
+    result = labelloom_("list", "--available")
+    assert result.exit_code == 1
+    assert result.stderr == (
+        "ours.toml: bundles.loom.distribution: missing: this key is required\n"
+        "ours.toml: bundles.loom.summary: must be text in quotes, not 3\n"
+        "ours.toml: bundles.loom.api: missing: this key is required\n"
+        "    try: mend the file, or take it out of LABELLOOM_REGISTRY\n"
+    )
+    assert labelloom_("list").exit_code == 0

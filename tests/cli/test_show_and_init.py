@@ -158,7 +158,7 @@ def test_init_never_overwrites(labelloom_: Callable[..., Result], folder: Path) 
 def test_init_errors(labelloom_: Callable[..., Result]) -> None:
     result = labelloom_("init", "tiny/wrods")
     assert result.exit_code == 1
-    assert result.stderr.startswith("tiny/wrods: no bundle ships a spec of this name\n    try: tiny/words\n")
+    assert result.stderr.startswith("tiny/wrods: no installed bundle ships a spec of this name\n    try: tiny/words\n")
     assert "    try: labelloom list specs\n" in labelloom_("init", "zzz").stderr
     assert (
         "no/such/folder.toml: cannot be written: No such file"

@@ -186,7 +186,8 @@ def test_a_time_budget_is_saved_in_the_run(train: Callable[..., Result], folder:
 def test_a_tracker_that_is_none(train: Callable[..., Result]) -> None:
     result = train("--track", "tensorbord")
     assert result.exit_code == 1
-    assert result.stderr.startswith("trackers: no tracker is called 'tensorbord'\n    try: tensorboard\n")
+    assert result.stderr.startswith("trackers: no installed listener is called 'tensorbord' (installed")
+    assert "\n    try: standard/tensorboard\n" in result.stderr
 
 
 def test_a_run_is_never_overwritten(train: Callable[..., Result]) -> None:

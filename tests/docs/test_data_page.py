@@ -158,6 +158,7 @@ OPTIONS: dict[str, dict[str, object]] = {
 OTHERS: dict[str, Callable[[Path], object]] = {
     "No such source": lambda folder: "arxiv-mni",
     "Another kind of file": lambda folder: write(folder, {"data.xlsx": b"PK"}) / "data.xlsx",
+    "A scheme that no bundle has": lambda folder: "hff:owner/name",
     "`hf:` without a training split": lambda folder: f"hf:{write(folder, {'test.jsonl': lines(GOOD)})}",
     "`hf:` with two splits for one": lambda folder: f"hf:{write(folder, two_validation_splits())}",
     "`hf:` classes and `label_names`": lambda folder: f"hf:{with_classes(folder)}",

@@ -41,6 +41,7 @@ def bundle_modules() -> dict[str, Path]:
 def light_modules(core_modules: dict[str, Path], bundle_modules: dict[str, Path]) -> list[str]:
     """Those that `labelloom --help`, `list` and `check` may load."""
     light = ["bundles", "cli", "commands", "components", "config", "errors", "finding", "formats", "hookspecs"]
+    light += ["listeners", "loading", "metrics", "records", "sections", "sources"]
     light += ["registry", "spec", "compose.check", "compose.flow", "compose.iteration", "compose.plan"]
     names = ["labelloom", *(f"labelloom.{name}" for name in light)]
     names += [name for name in core_modules if name.startswith("labelloom.spec.")]

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tomllib
+import venv
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from email.message import Message
 from email.parser import Parser
@@ -79,3 +83,62 @@ def only_the_core(installed: Path, tmp_path: Path) -> Path:
     folder = tmp_path / "core-alone"
     shutil.copytree(installed, folder, ignore=shutil.ignore_patterns("labelloom_*"))
     return folder
+
+
+@dataclass
+class Environment:
+    """A virtual environment in which nothing of labelloom is installed but the wheels that a test names."""
+
+    folder: Path
+
+    def run(self, *command: str, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run one of its programs: `python`, `labelloom`."""
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST", "PYTHON", "COV_"))}
+        cache = {"LABELLOOM_CACHE": str(self.folder / "cache"), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+        program = str(self.folder / "bin" / command[0])
+        return subprocess.run(
+            [program, *command[1:]], cwd=cwd, env={**kept, **cache, **variables}, capture_output=True, text=True
+        )
+
+    def install(self, *wheels: Path) -> None:
+        """Install wheels, without what they depend on and without a network."""
+        self._pip("install", "--quiet", "--no-deps", "--no-index", "--no-compile", *map(str, wheels))
+
+    def check(self) -> None:
+        """Whether everything that is installed has what its metadata says it needs."""
+        self._pip("check")
+
+    def _pip(self, *command: str) -> None:
+        python = str(self.folder / "bin" / "python")
+        done = subprocess.run(
+            [sys.executable, "-m", "pip", "--python", python, *command], capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="session")
+def dependencies(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of links to what is installed here, but for labelloom and its bundles: what pip would have fetched."""
+    folder = tmp_path_factory.mktemp("dependencies")
+    for entry in Path(sysconfig.get_path("purelib")).iterdir():
+        if not entry.name.startswith(("labelloom", "pip", "__pycache__")) and entry.suffix != ".pth":
+            (folder / entry.name).symlink_to(entry)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def environment(
+    dependencies: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[Iterable[Path]], Environment]:
+    """Makes an environment with these wheels."""
+
+    def make(wheels: Iterable[Path]) -> Environment:
+        folder = tmp_path_factory.mktemp("environment") / "venv"
+        venv.EnvBuilder(symlinks=True).create(folder)
+        (packages,) = folder.glob("lib/python*/site-packages")
+        (packages / "dependencies.pth").write_text(f"{dependencies}\n")
+        made = Environment(folder)
+        made.install(*wheels)
+        return made
+
+    return make

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import csv
 import re
 import tarfile
@@ -73,7 +74,12 @@ def test_the_core_carries_its_licence_and_its_command(wheels):
     core, *_ = wheels
     assert core.metadata.get_all("License-File") == ["LICENSE"]
     assert core.read("*/licenses/LICENSE").lstrip().startswith("Apache License")
-    assert core.read("*/entry_points.txt").split() == ["[console_scripts]", "labelloom", "=", "labelloom.cli:main"]
+    points = configparser.ConfigParser()
+    points.read_string(core.read("*/entry_points.txt"))
+    assert {section: dict(points[section]) for section in points.sections()} == {
+        "console_scripts": {"labelloom": "labelloom.cli:main"},
+        "pytest11": {"labelloom": "labelloom.testing.plugin"},
+    }
     extras = {"baseline", "chinese", "dev", "sample", "tensorboard", "wandb"}
     assert extras == set(core.metadata.get_all("Provides-Extra"))
 

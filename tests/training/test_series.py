@@ -141,9 +141,8 @@ def test_one_tracker_object_does_not_show_several_runs(corpus: Path, tmp_path: P
     with pytest.raises(TrainingError) as error:
         train_seeds(spec_on(corpus), [0, 1], output=tmp_path, trackers=["tensorboard", Remembers()])
     assert str(error.value).splitlines() == [
-        "trackers: remembers: an object shows one run, and each of a series would write over the one before",
-        "    try: tensorboard",
-        "    try: wandb",
+        "trackers: Remembers: an object shows one run, and each of a series would write over the one before",
+        "    try: the name of a listener",
         "    try: labelloom.train() for each seed, with a tracker of its own",
     ]
     assert not (tmp_path / "small").exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from accelerate.tracking import GeneralTracker
 from tensorboard.summary.writer import event_file_writer
 
 import labelloom
-from labelloom.errors import TrainingError
+from labelloom.errors import LabelloomError, TrainingError
 
 from .small import Killed, KilledAfter, Said, assert_equal_runs, events_of, two_stages, validations_of
 
@@ -148,11 +149,11 @@ class Fails(Remembers):
         (
             "final/",
             [
-                "tracker fails: the final scores on validation were not logged: ConnectionError: no network",
-                "tracker fails: the final scores on test were not logged: ConnectionError: no network",
+                "tracker fails failed when told of end (the results are written), and is told no more of this run: "
+                "ConnectionError: no network"
             ],
         ),
-        ("finish", ["tracker fails: its log was not closed: TimeoutError"]),
+        ("finish", ["tracker fails was not closed: TimeoutError"]),
     ],
 )
 def test_a_tracker_that_fails_at_the_end_costs_nothing(
@@ -179,8 +180,12 @@ def test_a_service_that_cannot_be_reached_leaves_no_run_behind(corpus: Path, tmp
         def start(self) -> None:
             raise ConnectionError
 
-    with pytest.raises(ConnectionError):
+    with pytest.raises(TrainingError) as error:
         labelloom.train(two_stages(corpus), output=tmp_path, trackers=[Offline()])
+    assert str(error.value).splitlines() == [
+        f"{tmp_path / 'small' / '0'}: the tracker remembers cannot begin: ConnectionError",
+        "    try: train without it",
+    ]
     run = tmp_path / "small" / "0"
     assert not (run / "spec.toml").exists()
     tracker = Remembers()
@@ -201,7 +206,7 @@ def test_wandb_goes_on_with_the_run_that_it_knows(
 
     monkeypatch.setattr(accelerate.tracking, "WandBTracker", Fake)
     find = importlib.util.find_spec
-    monkeypatch.setattr("labelloom.training.trackers.find_spec", lambda name: find("json" if name == "wandb" else name))
+    monkeypatch.setattr("labelloom_standard.trackers.find_spec", lambda name: find("json" if name == "wandb" else name))
     with pytest.raises(Killed):
         labelloom.train(two_stages(corpus), output=tmp_path, trackers=["wandb"], reporter=KilledAfter(2), seed=7)
     run = labelloom.resume(tmp_path / "small" / "7").path
@@ -228,17 +233,15 @@ def test_without_trackers_nothing_is_written(corpus: Path, tmp_path: Path) -> No
         (
             "wandb",
             [
-                "trackers: the tracker wandb needs a library that is not installed",
+                "trackers: the listener standard/wandb needs a library that is not installed",
                 '    try: pip install "labelloom[wandb]"',
             ],
         ),
         (
             "tensorbord",
             [
-                "trackers: no tracker is called 'tensorbord'",
-                "    try: tensorboard",
-                "    try: wandb",
-                "    try: an object of accelerate.tracking.GeneralTracker",
+                "trackers: no installed listener is called 'tensorbord' (installed bundles: …)",
+                "    try: standard/tensorboard",
             ],
         ),
     ],
@@ -246,8 +249,9 @@ def test_without_trackers_nothing_is_written(corpus: Path, tmp_path: Path) -> No
 def test_a_tracker_that_cannot_be_had_is_refused_before_the_data_loads(
     name: str, lines: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("labelloom.training.trackers.find_spec", lambda name: None)
-    with pytest.raises(TrainingError) as error:
+    monkeypatch.setattr("labelloom_standard.trackers.find_spec", lambda name: None)
+    with pytest.raises(LabelloomError) as error:
         labelloom.train(two_stages(tmp_path / "nowhere"), output=tmp_path, trackers=[name])
-    assert str(error.value).splitlines() == lines
+    told = re.sub(r"bundles: [^)]*", "bundles: …", str(error.value))
+    assert told.splitlines() == lines
     assert not (tmp_path / "small").exists()

@@ -17,6 +17,7 @@ from labelloom.cli.data import show_data
 from labelloom.cli.evaluate import evaluate_run
 from labelloom.cli.init import copy_spec
 from labelloom.cli.list import list_installed
+from labelloom.cli.new import new_bundle
 from labelloom.cli.predict import predict_labels
 from labelloom.cli.schema import print_schema
 from labelloom.cli.show import show_name
@@ -84,6 +85,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "list": list_installed,
     "show": show_name,
     "init": copy_spec,
+    "new": new_bundle,
     "data": show_data,
     "check": check_spec,
     "train": train_spec,

@@ -6,9 +6,8 @@ from typing import Any
 
 import typer
 
-from labelloom.bundles import Catalogue, load_target
+from labelloom.bundles import Catalogue
 from labelloom.cli.failing import told
-from labelloom.errors import BundleError
 
 SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
 """What every command understands."""
@@ -22,20 +21,13 @@ def bundle_command(name: str) -> Any:
         BundleError: its bundle is broken, or its function cannot be imported, or is none of a command.
     """
     catalogue = Catalogue()
-    record = catalogue.command(name)
-    origin = next(bundle.origin for bundle in catalogue.bundles if bundle.name == record.bundle)
-    where = f"command {name} ({origin})"
-    function = load_target(record.target, where)
-    if not callable(function):
-        raise BundleError(f"{record.target} is no function", where=where)
+    code = catalogue.code(catalogue.command(name))
     # rich's help pages would be those of these commands alone.
     app = typer.Typer(
         add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, context_settings=SETTINGS
     )
-    app.command(name)(told(function))
+    app.command(name)(told(code.function))
     try:
         return typer.main.get_command(app)
     except Exception as error:  # typer says in many ways what it cannot make an option of
-        raise BundleError(
-            f"{record.target} cannot be a command: {type(error).__name__}: {error}", where=where
-        ) from error
+        raise code.wrong(f"cannot be a command: {type(error).__name__}: {error}") from error

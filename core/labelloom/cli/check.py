@@ -79,13 +79,13 @@ def _dry_run(plan: Plan, documents: int) -> DryRun:
 def _notes(settings: DataSettings) -> Iterator[str]:
     """What will stop a training although the parts fit: a source that is not there. Nothing is read to find out."""
     import labelloom.data
-    from labelloom.spec.data import HUB_PREFIX
+    from labelloom.sources import address
 
-    name = settings.source
-    path = Path(name.removeprefix(HUB_PREFIX)).expanduser()
-    if path.exists() or (Path(labelloom.data.__path__[0]) / "samples" / name).is_dir():
+    name, found = settings.source, address(settings.source)
+    rest = name if found is None else found[1]
+    if Path(rest).expanduser().exists() or (Path(labelloom.data.__path__[0]) / "samples" / name).is_dir():
         return
-    if name.startswith(f"{HUB_PREFIX}.") or not name.startswith(HUB_PREFIX):
+    if found is None or rest.startswith("."):
         yield f"note: data.source: there is no file, folder or sample {from_here(name)!r} yet, which training reads"
     else:
         yield f"note: data.source: whether there is {name!r} was not asked; `labelloom data {name}` reads it"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from labelloom.cli import decision_options as decide
+from labelloom.cli import extras
 from labelloom.cli import group_options as groups
 from labelloom.cli import neighbours as near
 from labelloom.cli.options import AllowLocalCode, Json
@@ -65,6 +66,8 @@ def evaluate_run(
             "document and a scored one carry.",
         ),
     ] = None,
+    metric: extras.Metrics = None,
+    section: extras.Sections = None,
     rule: decide.Rule = None,
     threshold: decide.Threshold = None,
     k: decide.K = None,
@@ -111,13 +114,18 @@ def evaluate_run(
         "at_least_one": at_least_one,
     }
 
+    from labelloom.bundles import Catalogue
     from labelloom.cli.evaluation_report import Report, scores_of_rarest, side
     from labelloom.evaluation.bootstrap import intervals
+    from labelloom.report.sections import Scored
     from labelloom.runs.classifier import load
     from labelloom.runs.folder import RunFolder
     from labelloom.runs.splits import choose_split
 
     folder = RunFolder(run)
+    catalogue = Catalogue()
+    sections = extras.chosen_sections(section, catalogue)
+    extra = extras.chosen_metrics(metric, folder)
     own = folder.read_decision()
     settings = decide.asked_settings(own.settings(), options)
     if save and settings is None:
@@ -138,21 +146,25 @@ def evaluate_run(
     if rarest is not None:
         assert statistics is not None
         few = scores_of_rarest(rarest, classifier, chosen, ranking, statistics)
-    sides = [side(name, own, classifier, chosen, ranking, statistics, few)]
+    sides = [side(name, own, classifier, chosen, ranking, statistics, few, extra)]
     if settings is not None:
         assert trained_on is not None
         decision = _refitted(classifier, settings, trained_on.validation, len(chosen))
         if data is None and chosen.name == "validation":
             typer.echo("the decision is fitted on the documents that it is scored on: its scores flatter it", err=True)
-        tried = side(f"{name}: {settings.rule}", decision, classifier, chosen, ranking, statistics, few)
+        tried = side(f"{name}: {settings.rule}", decision, classifier, chosen, ranking, statistics, few, extra)
         sides = [tried, replace(sides[0], title=f"{name}: the run's own")]
     confidence = confidence or _CONFIDENCE
-    between = intervals(sides[0].outcome, bootstrap, confidence, seed or 0) if bootstrap else {}
-    report = Report(corpus.name, classifier, sides, statistics, bounds, between, confidence, per_label)
+    extras.refuse_unmeasured(metric, extra, sides[0].outcome)
+    scored = Scored(folder, classifier, chosen, ranking, sides[0].outcome, trained_on)
+    added = extras.contents(sections, catalogue, scored)
+    between = intervals(sides[0].outcome, bootstrap, confidence, seed or 0, extra=extra) if bootstrap else {}
+    report = Report(corpus.name, classifier, sides, statistics, bounds, between, confidence, per_label, extra)
     if as_json:
-        print_json(report.as_json())
+        print_json(report.as_json() | extras.sections_as_json(added))
     else:
-        report.print(console())
+        report.print(out := console())
+        extras.print_sections(out, added)
     if save:
         _save(folder, sides[0].decision)
 

@@ -15,7 +15,7 @@ from labelloom.data.corpus import Split
 from labelloom.data.statistics import CorpusStatistics
 from labelloom.errors import DataError
 from labelloom.evaluation.decision import Decision
-from labelloom.evaluation.metrics import METRICS, measure
+from labelloom.evaluation.metrics import METRICS, Metric, measure
 from labelloom.evaluation.outcome import Outcome
 from labelloom.evaluation.propensity import propensities
 from labelloom.evaluation.ranking import Ranking
@@ -46,8 +46,9 @@ def side(
     ranking: Ranking,
     statistics: CorpusStatistics | None,
     rarest: LabelScores | None = None,
+    extra: Mapping[str, Metric] | None = None,
 ) -> Side:
-    """What `decision` makes of the ranking of `split`, measured.
+    """What `decision` makes of the ranking of `split`, measured; `extra` are metrics of bundles.
 
     Without `statistics` of training there is no PSP@k, and without the scores of the `rarest` labels no metric of them.
     """
@@ -60,7 +61,7 @@ def side(
         propensities=None if statistics is None else propensities(statistics.frequency, statistics.document_count),
         label_scores=rarest,
     )
-    return Side(title, decision, outcome, measure(outcome))
+    return Side(title, decision, outcome, measure(outcome, extra=extra))
 
 
 def scores_of_rarest(
@@ -85,7 +86,7 @@ class Report:
     """One or two sides, the first of which is what was asked for; the second then is the run's own decision.
 
     `statistics` of training are None where its corpus is gone, `intervals` of the first side's metrics empty where none
-    were asked for. `bounds` are those of head and mid labels.
+    were asked for. `bounds` are those of head and mid labels, `extra` the metrics of bundles.
     """
 
     corpus: str
@@ -96,6 +97,7 @@ class Report:
     intervals: Mapping[str, tuple[float, float]]
     confidence: float
     every_label: bool
+    extra: Mapping[str, Metric]
 
     def as_json(self) -> dict[str, Any]:
         """The metrics of the first side, those of groups as `head_micro_f1`, and what else was asked for."""
@@ -122,7 +124,7 @@ class Report:
         out.print()
         columns = {each.title: each.scores for each in self.sides}
         if not others and first.outcome.probabilities:
-            columns[_HALF] = _at_half(first.outcome)
+            columns[_HALF] = _at_half(first.outcome, self.extra)
         if self.intervals:
             out.print(interval_table(columns, self.intervals, f"{100 * self.confidence:g} % interval"))
         else:
@@ -182,7 +184,7 @@ class Report:
             )
 
 
-def _at_half(outcome: Outcome) -> dict[str, float]:
+def _at_half(outcome: Outcome, extra: Mapping[str, Metric]) -> dict[str, float]:
     """The metrics with 0.5 as the threshold of the same scores."""
     ranking = outcome.ranking
     assert ranking is not None
@@ -194,4 +196,4 @@ def _at_half(outcome: Outcome) -> dict[str, float]:
         propensities=outcome.facts.propensities,
         label_scores=outcome.facts.label_scores,
     )
-    return measure(answered)
+    return measure(answered, extra=extra)

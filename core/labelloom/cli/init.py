@@ -28,11 +28,12 @@ def copy_spec(
 
     A file that is there already is never overwritten.
     """
-    specs = Catalogue().specs()
+    catalogue = Catalogue()
+    specs = catalogue.specs()
     if name not in specs:
-        close = get_close_matches(name, specs, n=3, cutoff=0.4)
+        close = [*catalogue.installs(name), *get_close_matches(name, specs, n=3, cutoff=0.4)][:3]
         raise SpecError(
-            "no bundle ships a spec of this name", where=name, suggestions=close or ["labelloom list specs"]
+            "no installed bundle ships a spec of this name", where=name, suggestions=close or ["labelloom list specs"]
         )
     target = path or Path(specs[name].name)
     if target.is_dir():

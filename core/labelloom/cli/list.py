@@ -14,29 +14,59 @@ from labelloom.cli.options import Json
 from labelloom.cli.output import console, flow, in_order, print_json, table
 from labelloom.commands import Command
 from labelloom.components import KINDS, Component
-from labelloom.formats import FORMS
+from labelloom.formats import FORMS, DataFormat
+from labelloom.listeners import Listener
+from labelloom.metrics import ExtraMetric
+from labelloom.records import Record
+from labelloom.sections import Section
+from labelloom.sources import DataSource
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-_CHOICES = (*KINDS, "formats", "commands", "specs", "bundles")
+    from labelloom.registry import KnownBundle
+
+_EXTRAS: dict[str, type[Record]] = {
+    "sources": DataSource,
+    "metrics": ExtraMetric,
+    "listeners": Listener,
+    "sections": Section,
+    "commands": Command,
+}
+"""What else bundles bring, each with a name and a line about it."""
+
+_CHOICES = (*KINDS, "formats", *_EXTRAS, "specs", "bundles")
 
 
 def list_installed(
     kind: Annotated[str | None, typer.Argument(metavar="KIND", help=f"One of {', '.join(_CHOICES)}.")] = None,
+    available: Annotated[
+        bool, typer.Option("--available", help="Show the known bundles that are not installed, and what installs them.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Show what is installed.
+    """Show what is installed, or what could be.
 
-    Components, formats of data, the commands and specs that bundles bring, and the bundles with their state. A broken
-    bundle is shown with its error and hides nothing else.
+    Components, formats of data, the sources, metrics, listeners, sections, commands and specs that bundles bring, and
+    the bundles with their state. A broken bundle is shown with its error and hides nothing else.
+
+    With --available, the bundles of labelloom's registry that are not installed, and those of the catalogues that the
+    environment variable LABELLOOM_REGISTRY names.
     """
+    if available:
+        if kind is not None:
+            raise typer.BadParameter("--available shows bundles; leave KIND out.", param_hint="KIND")
+        _list_available(as_json)
+        return
     chosen = _CHOICES if kind is None else (_choice(kind),)
     catalogue = Catalogue()
     states = catalogue.states()
     components = [component for state in states for component in state.components if component.kind in chosen]
     formats = _formats(states) if "formats" in chosen else []
-    commands = [record for state in states for record in state.commands] if "commands" in chosen else []
+    extras = {
+        what: [record for state in states for record in state.records(kind)] if what in chosen else []
+        for what, kind in _EXTRAS.items()
+    }
     specs = catalogue.specs() if "specs" in chosen else {}
     shown = states if "bundles" in chosen else []
     if as_json:
@@ -44,7 +74,10 @@ def list_installed(
             {
                 "components": [_component(component) for component in components],
                 "formats": formats,
-                "commands": [{"name": record.name, "summary": record.summary} for record in commands],
+                **{
+                    what: [{"name": record.name, "summary": record.summary} for record in records]
+                    for what, records in extras.items()
+                },
                 "specs": [{"name": name, "path": str(path)} for name, path in specs.items()],
                 "bundles": [_bundle(state) for state in shown],
             }
@@ -53,13 +86,39 @@ def list_installed(
     out = console()
     _print_components(out, components)
     _print_formats(out, formats)
-    _print_commands(out, commands)
+    for what, records in extras.items():
+        _print_extras(out, what, records)
     _print_specs(out, specs)
     _print_bundles(out, shown)
     if not states and kind is None:
         out.print("no bundle is installed: pip install labelloom-standard")
-    elif not any((components, formats, commands, specs, shown)):
+    elif not any((components, formats, *extras.values(), specs, shown)):
         out.print("nothing of that kind is installed")
+
+
+def _list_available(as_json: bool) -> None:
+    # Imported here: pydantic would double the time of the plain listing.
+    from labelloom.registry import known_bundles
+
+    installed = {bundle.name for bundle in Catalogue().bundles}
+    missing = {name: known for name, known in sorted(known_bundles().bundles.items()) if name not in installed}
+    if as_json:
+        told = [{"name": name, "install": known.install, **known.model_dump()} for name, known in missing.items()]
+        print_json({"available": told})
+        return
+    if not missing:
+        typer.echo("every known bundle is installed")
+        return
+    rows = table("bundles", "to install", "")
+    for name, known in missing.items():
+        rows.add_row(name, known.install, _about(known))
+    console().print(rows)
+
+
+def _about(known: KnownBundle) -> str:
+    """The summary, and below it the paper."""
+    paper = known.paper
+    return known.summary if paper is None else f"{known.summary}\n{paper.citation}: {paper.title}. {paper.venue}"
 
 
 def _choice(kind: str) -> str:
@@ -88,7 +147,7 @@ def _formats(states: Sequence[BundleState]) -> list[dict[str, object]]:
         {"name": name, "files": [" | ".join(f"*{suffix}" for suffix in suffixes)], "summary": summary}
         for name, (suffixes, summary) in FORMS.items()
     ]
-    for record in (record for state in states for record in state.formats):
+    for record in (record for state in states for record in state.records(DataFormat)):
         formats.append({"name": record.name, "files": list(record.files), "summary": record.summary})
     return formats
 
@@ -131,10 +190,10 @@ def _print_formats(out: Console, formats: Sequence[Mapping[str, object]]) -> Non
         out.print()
 
 
-def _print_commands(out: Console, commands: Sequence[Command]) -> None:
-    if commands:
-        rows = table("commands", "")
-        for record in commands:
+def _print_extras(out: Console, what: str, records: Sequence[Record]) -> None:
+    if records:
+        rows = table(what, "")
+        for record in records:
             rows.add_row(record.name, record.summary)
         out.print(rows)
         out.print()

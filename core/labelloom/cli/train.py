@@ -48,7 +48,10 @@ def train_spec(
     trackers: Annotated[
         list[str] | None,
         typer.Option(
-            "--track", metavar="NAME", help="Show the course in tensorboard or wandb. May be given several times."
+            "--track",
+            metavar="NAME",
+            help="Tell a listener of the course: tensorboard, wandb, or another of `labelloom list listeners`. May be "
+            "given several times.",
         ),
     ] = None,
     overrides: Overrides = None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ from labelloom.compose.resolve import Resolver
 from labelloom.config import PartSpec
 from labelloom.errors import SpecError
 from labelloom.formats import FORMS
+from labelloom.metrics import ExtraMetric
+from labelloom.records import NAME
+from labelloom.sources import DataSource, address
 from labelloom.spec import TaskSpec, read_raw, validate_spec
 
 
@@ -28,10 +32,13 @@ def read_checked(
     Raises:
         SpecError: with every problem that can be seen at once. Where a key is wrong, components and their options are
             looked at all the same; whether the parts fit together is told when all of that is right.
-        BundleError: when no bundle has the format of the data. A saved run is read without it.
+        BundleError: when no bundle has the data's format or source, or a metric. A saved run is read without them.
     """
     catalogue = catalogue or Catalogue()
-    raw, folder = read_raw(source, overrides, catalogue.specs())
+    try:
+        raw, folder = read_raw(source, overrides, catalogue.specs())
+    except SpecError as error:
+        raise _with_installs(error, catalogue) from error
     try:
         spec = validate_spec(raw, folder)
     except SpecError as error:
@@ -42,7 +49,20 @@ def read_checked(
     plan = check(spec, folder, catalogue, allow_local_code)
     if spec.data.format and spec.data.format not in FORMS:
         catalogue.format(spec.data.format)
+    if found := address(spec.data.source):
+        catalogue.called(DataSource, found[0], "data.source")
+    for place, key in enumerate(spec.metrics):
+        catalogue.record(ExtraMetric, key.partition("@")[0], f"metrics.{place}")
     return plan
+
+
+def _with_installs(error: SpecError, catalogue: Catalogue) -> SpecError:
+    """`error`, first with what installs the spec that it misses, where a known bundle ships one of this name."""
+    first, *others = error.problems
+    if not NAME.fullmatch(first.where) or Path(first.where).exists():
+        return error
+    suggestions = tuple([*catalogue.installs(first.where), *first.suggestions][:3])
+    return SpecError.from_problems([replace(first, suggestions=suggestions), *others])
 
 
 def _part_spec(table: Mapping[str, Any], kind: Kind) -> PartSpec:

@@ -34,7 +34,11 @@ class Resolver:
         try:
             component = self._component(spec.use, kind)
         except BundleError as error:
-            self.problems += [Problem(f"{key}.use", problem.message, problem.suggestions) for problem in error.problems]
+            first, *others = error.problems
+            # A bundle that is at fault is named; of an unknown name the key of the spec says enough.
+            told = first.message if first.where == spec.use else f"{first.where}: {first.message}"
+            self.problems.append(Problem(f"{key}.use", told, first.suggestions))
+            self.problems += [problem for problem in others if problem not in self.problems]
             return None
         if component.kind != kind:
             message = f"{spec.use} is {with_article(component.kind)}; {with_article(kind)} is expected here"

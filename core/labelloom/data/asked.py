@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from labelloom.bundles import Catalogue, load_target
+from labelloom.bundles import Catalogue
 from labelloom.data.cache import digest_of
 from labelloom.data.folders import Files, split_files_in
 from labelloom.data.records import Source
-from labelloom.errors import BundleError, DataError, LabelloomError, Problem
+from labelloom.errors import BundleError, DataError, Problem
 from labelloom.formats import DataFormat
 from labelloom.spec.data import DataSettings
 
@@ -54,7 +54,7 @@ def recognised_source(path: Path, settings: DataSettings, catalogue: Catalogue) 
         if state.error
     ]
     refused: list[Problem] = []
-    for record in (record for state in states for record in state.formats):
+    for record in (record for state in states for record in state.records(DataFormat)):
         if not record.told_by(names) or _ignored(record, settings):
             continue
         try:
@@ -102,21 +102,13 @@ def _left(source: Source, path: Path, settings: DataSettings) -> Files:
 
 def _ask(record: DataFormat, path: Path, settings: DataSettings, catalogue: Catalogue) -> Source | None:
     """What the format's function answers. Its fingerprint then says by what it was read, and in which version."""
-    origin = next(bundle.origin for bundle in catalogue.bundles if bundle.name == record.bundle)
-    where = f"format {record.name} ({origin})"
-    read = load_target(record.target, where)
-    try:
-        source = read(path, settings)
-    except LabelloomError:
-        raise
-    # A format is other people's code: whatever it raises must not end the reading of what is none of its own.
-    except Exception as error:
-        raise BundleError(f"{record.target} raised {type(error).__name__}: {error}", where=where) from error
+    read = catalogue.code(record)
+    source = read(path, settings)
     if source is None:
         return None
     if not isinstance(source, Source):
-        raise BundleError(f"{record.target} answered {source!r}, not a Source or None", where=where)
-    fingerprint = digest_of(record.name, origin, source.fingerprint)
+        raise read.wrong(f"answered {source!r}, not a Source or None")
+    fingerprint = digest_of(record.name, catalogue.origin(record), source.fingerprint)
     return replace(source, fingerprint=fingerprint, format=record.name)
 
 

@@ -11,12 +11,12 @@ from labelloom.bundles import Catalogue
 from labelloom.data.asked import named_source, recognised_source
 from labelloom.data.cache import digest_of
 from labelloom.data.folders import file_source, folder_source
-from labelloom.data.hub import hub_source
 from labelloom.data.label_files import named_label_file
 from labelloom.data.records import Source
 from labelloom.errors import DataError
 from labelloom.formats import FORMS
-from labelloom.spec.data import HUB_PREFIX, DataSettings
+from labelloom.sources import DataSource, address
+from labelloom.spec.data import DataSettings
 
 _SAMPLES = Path(__file__).parent / "samples"
 
@@ -31,6 +31,38 @@ def sample_source(settings: DataSettings) -> Source | None:
     if settings.source not in sample_names():
         return None
     return replace(_source_in(_SAMPLES / settings.source, settings), name=settings.source)
+
+
+def addressed_source(settings: DataSettings) -> Source | None:
+    """The source for `scheme:rest`, as the bundle that has the scheme reads it; None for what is none.
+
+    Raises UnknownNameError for a scheme that no bundle has, BundleError for a broken one, and DataError when there is
+    no such data or a key of `[data]` means nothing to it.
+    """
+    found = address(settings.source)
+    if found is None:
+        return None
+    catalogue = Catalogue()
+    record = source_record(settings.source, catalogue)
+    ignored = [key for key in settings.about_sources if key not in record.settings]
+    if ignored:
+        raise DataError(
+            f"the source {record.name} does not use {', '.join(ignored)}",
+            where=", ".join(f"data.{key}" for key in ignored),
+            suggestions=[f"take {'them' if len(ignored) > 1 else 'it'} out of the spec"],
+        )
+    read = catalogue.code(record)
+    source = read(settings, found[1])
+    if not isinstance(source, Source):
+        raise read.wrong(f"answered {source!r}, not a Source")
+    return replace(source, fingerprint=digest_of(record.name, catalogue.origin(record), source.fingerprint))
+
+
+def source_record(source: str, catalogue: Catalogue) -> DataSource:
+    """The record of the bundle that has the scheme of `source`, which is an address. Raises UnknownNameError."""
+    found = address(source)
+    assert found is not None, source
+    return catalogue.called(DataSource, found[0], "data.source")
 
 
 def path_source(settings: DataSettings) -> Source | None:
@@ -69,14 +101,14 @@ def _named_fields_source(path: Path, settings: DataSettings) -> Source:
 def base_folder(settings: DataSettings) -> Path:
     """The folder from which the names of files in `[data]` start: the source's own, or else the current one."""
     path = Path(settings.source).expanduser()
-    if settings.source in sample_names() or settings.source.startswith(HUB_PREFIX) or not path.exists():
+    if settings.source in sample_names() or address(settings.source) or not path.exists():
         return Path.cwd()
     return path.absolute() if path.is_dir() else path.absolute().parent
 
 
 def find_source(settings: DataSettings) -> Source:
     """The source that `settings` mean. Raises DataError when nothing knows it."""
-    for source in (sample_source, hub_source, path_source):
+    for source in (sample_source, addressed_source, path_source):
         found = source(settings)
         if found is not None:
             return _with_label_file(found, settings)

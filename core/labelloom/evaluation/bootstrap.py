@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from labelloom.evaluation.metrics import computable
+from labelloom.evaluation.metrics import Metric, computable
 from labelloom.evaluation.outcome import Outcome
 
 
@@ -22,15 +22,21 @@ def resamples(documents: int, samples: int, seed: int = 0) -> Iterator[np.ndarra
 
 
 def bootstrapped(
-    outcome: Outcome, samples: int = 1000, seed: int = 0, ks: Sequence[int] = (1, 3, 5)
+    outcome: Outcome,
+    samples: int = 1000,
+    seed: int = 0,
+    ks: Sequence[int] = (1, 3, 5),
+    extra: Mapping[str, Metric] | None = None,
 ) -> dict[str, np.ndarray]:
     """(samples,) float64 for every computable metric by its key: its value on each resample of the documents.
+
+    `extra` are metrics of bundles, as `find_metrics` gives them.
 
     Raises ValueError for fewer than one sample.
     """
     if samples < 1:
         raise ValueError(f"at least one sample must be drawn, not {samples}")
-    metrics = computable(outcome, ks)
+    metrics = computable(outcome, ks, extra)
     values = np.empty((len(metrics), samples))
     for place, weights in enumerate(resamples(len(outcome.truth), samples, seed)):
         drawn = outcome.weighted(weights)
@@ -44,6 +50,7 @@ def intervals(
     confidence: float = 0.95,
     seed: int = 0,
     ks: Sequence[int] = (1, 3, 5),
+    extra: Mapping[str, Metric] | None = None,
 ) -> dict[str, tuple[float, float]]:
     """The percentile interval of every computable metric: the middle `confidence` of its values on resamples.
 
@@ -54,5 +61,6 @@ def intervals(
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must lie between 0 and 1, found {confidence}")
     tail = (1 - confidence) / 2
-    bounds = {key: np.quantile(v, [tail, 1 - tail]) for key, v in bootstrapped(outcome, samples, seed, ks).items()}
+    values = bootstrapped(outcome, samples, seed, ks, extra)
+    bounds = {key: np.quantile(found, [tail, 1 - tail]) for key, found in values.items()}
     return {key: (float(low), float(high)) for key, (low, high) in bounds.items()}

@@ -112,6 +112,13 @@ class Facts:
 
         return self._kept("propensity scored", k, sums)
 
+    def once(self, name: str, compute: Callable[[], Any]) -> Any:
+        """What `compute` gives, computed when it is first asked for; a bundle's metric takes its own name for `name`.
+
+        For what is the same whatever documents weigh: a bootstrap asks a thousand times.
+        """
+        return self._kept(name, 0, compute)
+
     def _kept(self, what: str, k: int, compute: Callable[[], Any]) -> Any:
         if (what, k) not in self._once:
             self._once[what, k] = compute()

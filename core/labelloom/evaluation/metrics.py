@@ -1,4 +1,4 @@
-"""The metrics: each a small function of an `Outcome`, listed in `METRICS` and `METRICS_AT_K`.
+"""The metrics: each a small function of an `Outcome`, listed in `METRICS` and `METRICS_AT_K`; those of bundles by name.
 
 Micro averages pool all decisions; macro averages take the mean over labels. What nothing defines (the precision of a
 label that is never predicted) is 0, as with scikit-learn's `zero_division=0`. The ranking metrics (one-error, P@k,
@@ -12,18 +12,19 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
 
 import numpy as np
 
+from labelloom.bundles import Catalogue
 from labelloom.data.label_sets import LabelSets
 from labelloom.errors import SpecError
 from labelloom.evaluation.outcome import Outcome, ratio
 from labelloom.evaluation.ranking import Ranking
 from labelloom.evaluation.rarest import LabelScores
+from labelloom.metrics import ExtraMetric, MetricNeed
 
 
 def micro_precision(outcome: Outcome) -> float:
@@ -188,9 +189,6 @@ def _mean_of_rarest(outcome: Outcome, k: int, most: Callable[[float], float]) ->
     return float(np.mean(shares)) if shares else 0.0
 
 
-Need = Literal["ranking", "complete ranking", "probabilities", "propensities", "label scores"]
-
-
 @dataclass(frozen=True)
 class Metric:
     """One metric: its name for people, its function, which way is better, what it needs besides truth and answers."""
@@ -198,14 +196,14 @@ class Metric:
     name: str
     compute: Callable[[Outcome], float]
     higher_is_better: bool = True
-    needs: frozenset[Need] = frozenset()
+    needs: frozenset[MetricNeed] = frozenset()
 
 
-_RANKING: frozenset[Need] = frozenset({"ranking"})
-_COMPLETE: frozenset[Need] = frozenset({"ranking", "complete ranking"})
-_PROBABILITIES: frozenset[Need] = frozenset({"ranking", "probabilities"})
-_PROPENSITIES: frozenset[Need] = frozenset({"ranking", "propensities"})
-_LABEL_SCORES: frozenset[Need] = frozenset({"label scores"})
+_RANKING: frozenset[MetricNeed] = frozenset({"ranking"})
+_COMPLETE: frozenset[MetricNeed] = frozenset({"ranking", "complete ranking"})
+_PROBABILITIES: frozenset[MetricNeed] = frozenset({"ranking", "probabilities"})
+_PROPENSITIES: frozenset[MetricNeed] = frozenset({"ranking", "propensities"})
+_LABEL_SCORES: frozenset[MetricNeed] = frozenset({"label scores"})
 
 # In the order in which people read them.
 METRICS: dict[str, Metric] = {
@@ -261,13 +259,16 @@ def metrics_at(ks: Sequence[int], document_ks: Sequence[int] = DOCUMENT_KS) -> d
 
 
 def find_metric(key: str, *, where: str = "training.metric") -> Metric:
-    """The metric of a key such as `micro_f1` or `precision@5`.
+    """The metric of a key such as `micro_f1`, `precision@5`, or `bundle/metric`, whose code is then imported.
 
-    Raises SpecError at `where` for a key that names none, with the known ones and the most similar first.
+    Raises SpecError at `where` for a key that names none, with the known ones and the most similar first;
+    UnknownNameError or BundleError where it would be a bundle's.
     """
+    if "/" in key:
+        return _bundle_metric(key, where)
     if key in METRICS:
         return METRICS[key]
-    at_k = re.fullmatch(r"(.+)@([1-9][0-9]*)", key)
+    at_k = _AT_K.fullmatch(key)
     families = METRICS_AT_K | DOCUMENT_METRICS_AT_K
     if at_k and f"{at_k[1]}@k" in families:
         return families[f"{at_k[1]}@k"](int(at_k[2]))
@@ -277,6 +278,39 @@ def find_metric(key: str, *, where: str = "training.metric") -> Metric:
         where=where,
         suggestions=_similar(key, ks=(int(at_k[2]),) if at_k else (1, 3, 5)),
     )
+
+
+_AT_K = re.compile(r"(.+)@([1-9][0-9]*)")
+
+
+def _bundle_metric(key: str, where: str) -> Metric:
+    """The metric of a bundle; what it answers is checked."""
+    catalogue = Catalogue()
+    name, at, number = key.partition("@")
+    record = catalogue.record(ExtraMetric, name, where)
+    if record.at_k != bool(at) or (at and not _AT_K.fullmatch(key)):
+        if record.at_k:
+            raise SpecError(f"{name} is measured at a whole number from 1", where=where, suggestions=[f"{name}@5"])
+        raise SpecError(f"{name} is not measured at a number", where=where, suggestions=[name])
+    code = catalogue.code(record)
+    arguments = (int(number),) if at else ()
+
+    def compute(outcome: Outcome) -> float:
+        value = code(outcome, *arguments)
+        if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+            raise code.wrong(f"answered {value!r}, not a number")
+        if not np.isfinite(value):
+            raise code.wrong(f"answered {value}; a metric that nothing defines is 0")
+        return float(value)
+
+    # What is about scores in a ranking needs one.
+    ranked = _RANKING if record.needs & {"complete ranking", "probabilities"} else frozenset()
+    return Metric(key, compute, record.higher_is_better, record.needs | ranked)
+
+
+def find_metrics(keys: Sequence[str], *, where: str = "metrics") -> dict[str, Metric]:
+    """The metrics of several keys by key, in their order. Raises as `find_metric` does, at `where` with the place."""
+    return {key: find_metric(key, where=f"{where}.{place}") for place, key in enumerate(keys)}
 
 
 def _similar(key: str, ks: Sequence[int]) -> list[str]:
@@ -292,25 +326,35 @@ def higher_is_better(key: str) -> bool:
     return find_metric(key).higher_is_better
 
 
-def computable(outcome: Outcome, ks: Sequence[int] = (1, 3, 5)) -> dict[str, Metric]:
-    """The metrics by key for which `outcome` has everything; others are left out."""
+def computable(
+    outcome: Outcome, ks: Sequence[int] = (1, 3, 5), extra: Mapping[str, Metric] | None = None
+) -> dict[str, Metric]:
+    """The metrics by key for which `outcome` has everything, those of `extra` last; others are left out."""
+    metrics = metrics_at(ks) | dict(extra or {})
+    return {key: metric for key, metric in metrics.items() if not lacking(metric, outcome)}
+
+
+def lacking(metric: Metric, outcome: Outcome) -> list[MetricNeed]:
+    """What `metric` needs and `outcome` does not have."""
     ranking = outcome.ranking
-    there: dict[Need, bool] = {
+    there: dict[MetricNeed, bool] = {
         "ranking": ranking is not None,
         "complete ranking": ranking is not None and ranking.complete,
         "probabilities": outcome.probabilities,
         "propensities": outcome.facts.propensities is not None,
         "label scores": outcome.facts.label_scores is not None,
     }
-    return {key: metric for key, metric in metrics_at(ks).items() if all(there[need] for need in metric.needs)}
+    return sorted(need for need in metric.needs if not there[need])
 
 
-def measure(outcome: Outcome, ks: Sequence[int] = (1, 3, 5)) -> dict[str, float]:
+def measure(
+    outcome: Outcome, ks: Sequence[int] = (1, 3, 5), extra: Mapping[str, Metric] | None = None
+) -> dict[str, float]:
     """The value of every computable metric by its key, those at k for each of `ks`, and `documents_without_labels`.
 
-    Metrics of the first k documents for a label are at `DOCUMENT_KS`.
+    Metrics of the first k documents for a label are at `DOCUMENT_KS`; `extra` are measured beside the core's.
     """
-    values = {key: metric.compute(outcome) for key, metric in computable(outcome, ks).items()}
+    values = {key: metric.compute(outcome) for key, metric in computable(outcome, ks, extra).items()}
     return values | {"documents_without_labels": float((~outcome.facts.labelled).sum())}
 
 
@@ -323,15 +367,16 @@ def evaluate(
     probabilities: bool = False,
     propensities: np.ndarray | None = None,
     label_scores: LabelScores | None = None,
+    extra: Mapping[str, Metric] | None = None,
 ) -> dict[str, float]:
     """Every metric by its key, those at k as `measure` has them; what lacks something that it needs is left out.
 
     Rankings, probabilities, propensities and label scores are those of `Outcome`; coverage error, ranking loss, LRAP
-    and macro-AUC need a ranking of every label. `documents_without_labels` is the number of documents that the ranking
-    metrics leave out. Raises ValueError for no documents, for arguments that do not fit together, and for a k deeper
-    than a ranking that is not complete.
+    and macro-AUC need a ranking of every label. `extra` are metrics of bundles, as `find_metrics` gives them.
+    `documents_without_labels` is the number of documents that the ranking metrics leave out. Raises ValueError for no
+    documents, for arguments that do not fit together, and for a k deeper than a ranking that is not complete.
     """
     outcome = Outcome(
         truth, predicted, ranking, probabilities=probabilities, propensities=propensities, label_scores=label_scores
     )
-    return measure(outcome, ks)
+    return measure(outcome, ks, extra)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,6 +82,11 @@ class RunFolder:
         """What a run of `labelloom baseline` was made from; None for a run of a model of parts. Raises SpecError."""
         self.require(self.spec)
         return saved_baseline(self.spec)
+
+    def read_extra_metrics(self) -> list[str]:
+        """The metrics of bundles that its spec names; a baseline's names none. Raises RunError when it is no run."""
+        self.require(self.spec)
+        return list(tomllib.loads(self.spec.read_text(encoding="utf-8")).get("metrics", []))
 
     def read_labels(self) -> LabelSpace:
         """The label space. Raises RunError when the folder is no run."""

@@ -7,8 +7,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from labelloom.formats import FIELDS, FORMS
-
-HUB_PREFIX = "hf:"
+from labelloom.sources import SETTINGS, address
 
 
 def _name_or_names(value: Any) -> Any:
@@ -57,7 +56,8 @@ class DataSettings(BaseModel):
 
     source: str = Field(
         min_length=1,
-        description='A bundled sample ("arxiv-mini"), a file or folder, or "hf:" and a data set\'s name.',
+        description='A bundled sample ("arxiv-mini"), a file or folder, "hf:" and a data set\'s name, or what another '
+        "scheme of `labelloom list sources` reads.",
     )
     format: str | None = Field(
         None,
@@ -117,18 +117,24 @@ class DataSettings(BaseModel):
         fields = type(self).model_fields
         return {name: getattr(self, name) for name in FIELDS if getattr(self, name) != fields[name].default}
 
+    @property
+    def about_sources(self) -> list[str]:
+        """The keys that only some sources use, of those that are not at their defaults."""
+        fields = type(self).model_fields
+        return [name for name in SETTINGS if getattr(self, name) != fields[name].default]
+
     @model_validator(mode="after")
-    def _only_the_hub_has_revisions(self) -> DataSettings:
-        if not self.source.startswith(HUB_PREFIX):
+    def _files_have_no_revisions(self) -> DataSettings:
+        if address(self.source) is None:
             for key in ("hf_config", "revision"):
                 if getattr(self, key) is not None:
                     raise ValueError(f'{key} belongs to a source that starts with "hf:", not to {self.source!r}')
             return self
         for key in ("format", "files", "delimiter"):
             if getattr(self, key) is not None:
-                raise ValueError(f"{key} belongs to files, not to a data set of the hub, {self.source!r}")
+                raise ValueError(f"{key} belongs to files, not to a source such as {self.source!r}")
         if not self.quotes:
-            raise ValueError(f"quotes belongs to files, not to a data set of the hub, {self.source!r}")
+            raise ValueError(f"quotes belongs to files, not to a source such as {self.source!r}")
         return self
 
     @model_validator(mode="after")

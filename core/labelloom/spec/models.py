@@ -116,7 +116,19 @@ class Spec(_Model):
     training: TrainingSettings = Field(default_factory=TrainingSettings, description="Settings of every stage.")
     stages: list[StageSpec] = Field(default_factory=list, description="Phases, one after the other.")
     decision: DecisionSettings = Field(default_factory=DecisionSettings, description="How scores become labels.")
+    metrics: list[str] = Field(
+        default_factory=list, description='Metrics of bundles that it is scored by, too: ["laco/conditional-kl"].'
+    )
     seed: int = Field(0, ge=0, description="Everything random follows from it.")
+
+    @field_validator("metrics")
+    @classmethod
+    def _of_bundles(cls, metrics: list[str]) -> list[str]:
+        if core := [key for key in metrics if "/" not in key]:
+            raise ValueError(f"{core[0]} is no metric of a bundle; the core's own are measured always")
+        if len(set(metrics)) < len(metrics):
+            raise ValueError(f"names one twice: {', '.join(metrics)}")
+        return metrics
 
     @model_validator(mode="after")
     def _one_list_of_losses(self) -> Spec:

@@ -29,6 +29,7 @@ from labelloom.training.anchors import ask
 from labelloom.training.average import Average
 from labelloom.training.budget import Budget
 from labelloom.training.checkpoints import Checkpoints, Progress, Saved
+from labelloom.training.events import CheckpointSaved, StageBegins, StepTaken, Validated
 from labelloom.training.feed import Feed, planned_steps
 from labelloom.training.history import History
 from labelloom.training.interrupt import Interrupt
@@ -157,12 +158,14 @@ def train_stage(job: Job, number: int, progress: Progress, saved: Saved) -> None
             job.history.sync()
             tensors = Saved(optimiser_tensors(optimiser, names), average.tensors())
             job.checkpoints.save(progress, job.assembly, tensors)
+            job.tracking.checkpoint(CheckpointSaved(stage.name, progress.total))
         accelerator.wait_for_everyone()
         if budget is not None:
             budget.saved(time.monotonic() - began)
 
     every = settings.evaluate_every or feed.steps_per_epoch
     job.reporter.start(stage.name, steps, progress.step)
+    job.tracking.stage(StageBegins(stage.name, steps, progress.step))
     documents, seconds = 0, 0.0
     share = progress.step / steps if budget is None else progress.clock.share
     # However little time there is, a stage takes one step.
@@ -193,7 +196,8 @@ def train_stage(job: Job, number: int, progress: Progress, saved: Saved) -> None
             job.reporter.expect(math.ceil(progress.step / share))
         job.reporter.step(result.loss, documents / seconds)
         job.history.add(stage=stage.name, step=progress.step, loss=result.loss, tasks=means)
-        job.tracking.step(stage.name, progress.total, result.loss, means, optimiser)
+        rate = max(group["lr"] for group in optimiser.param_groups)
+        job.tracking.step(StepTaken(stage.name, progress.step, progress.total, result.loss, means, rate))
 
         due = progress.step % every == 0 or share == 1
         if due and validation is not None:
@@ -210,7 +214,7 @@ def train_stage(job: Job, number: int, progress: Progress, saved: Saved) -> None
                     job.checkpoints.save_best(progress, job.assembly, write=main)
             job.history.add(stage=stage.name, step=progress.step, validation=scores, better=better)
             job.reporter.validated(progress.step, _shown(scores, metric), better and settings.keep == "best")
-            job.tracking.validation(stage.name, progress.total, scores)
+            job.tracking.validation(Validated(stage.name, progress.step, progress.total, scores, better))
             module.train()
             if budget is not None:
                 budget.validated(ranking, time.monotonic() - ended - ranking)

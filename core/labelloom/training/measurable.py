@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from labelloom.components import WHAT_SCORES_DO
 from labelloom.compose.iteration import iterative_nodes
 from labelloom.compose.plan import Plan
@@ -43,8 +45,13 @@ def refuse_unmeasurable(plan: Plan, corpus: Corpus) -> None:
         else:
             scale = stage.scale if decision.calibration == "none" else "probabilities"
             problems += metric_problems(metric, where, (validation, labels), scale)
+    splits = [split for split in (corpus.validation, corpus.test) if split is not None]
+    most = max(len(split) for split in splits)
+    scale = plan.scale if decision.calibration == "none" else "probabilities"
+    for place, metric in enumerate(plan.spec.metrics):
+        found = metric_problems(metric, f"metrics.{place}", (most, labels), scale)
+        problems += [replace(problem, suggestions=("take it out of metrics",)) for problem in found]
     if decision.rule == "top-k" and decision.k is not None:
-        most = max(len(split) for split in (corpus.validation, corpus.test) if split is not None)
         problems += top_k_problems(decision.k, "decision.k", most, labels)
     if problems:
         raise SpecError.from_problems(problems)

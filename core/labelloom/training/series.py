@@ -17,7 +17,7 @@ from labelloom.runs.folder import Run, RunFolder, write_json
 from labelloom.spec.describe import leaves
 from labelloom.training.processes import process_state
 from labelloom.training.progress import Reporter, Silent
-from labelloom.training.trackers import NAMES, Tracker
+from labelloom.training.trackers import Tracker
 from labelloom.training.train import How, begun, planned, resume, run_of, saved_plan, train_plan
 
 _SHOWN = 5
@@ -53,7 +53,7 @@ def train_seeds(
         seeds: at least two different ones.
         go_on: take over the runs that have ended, go on with those that have not, and train the rest; without it a run
             that is there is an error.
-        trackers: "tensorboard" or "wandb"; not objects, each of which shows one run.
+        trackers: names of listeners: "tensorboard", "bundle/listener"; not objects, each of which shows one run.
 
     Raises:
         RunError: before anything trains, when runs are there already, or were made from another spec or other
@@ -64,11 +64,11 @@ def train_seeds(
     """
     if len(set(seeds)) < 2:
         raise ValueError("a series has at least two different seeds; train() is for one")
-    if objects := [tracker.name for tracker in trackers if not isinstance(tracker, str)]:
+    if objects := [type(tracker).__name__ for tracker in trackers if not isinstance(tracker, str)]:
         raise TrainingError(
             f"{', '.join(objects)}: an object shows one run, and each of a series would write over the one before",
             where="trackers",
-            suggestions=[*NAMES, "labelloom.train() for each seed, with a tracker of its own"],
+            suggestions=["the name of a listener", "labelloom.train() for each seed, with a tracker of its own"],
         )
     how = How(allow_local_code, reporter or Silent(), trackers)
     ready = plan_seeds(spec, seeds, output, tuple(overrides), how, go_on=go_on, again="go_on=True")

@@ -1,122 +1,211 @@
-"""Trackers: services that show the course of training, through Accelerate's classes for them."""
+"""Who is told of the course of training: listeners of bundles, and Accelerate's trackers."""
 
 from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Mapping, Sequence
-from importlib.util import find_spec
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-import torch
 from accelerate import Accelerator, PartialState
 from accelerate.tracking import GeneralTracker
 
-from labelloom.errors import TrainingError
+from labelloom.bundles import Catalogue
+from labelloom.errors import LabelloomError, TrainingError
+from labelloom.listeners import Listener
 from labelloom.runs.folder import RunFolder, write_json
 from labelloom.spec import Spec
 from labelloom.spec.describe import leaves
+from labelloom.training.events import (
+    CheckpointSaved,
+    RunBegins,
+    RunEnds,
+    StageBegins,
+    StepTaken,
+    TrainingEvents,
+    Validated,
+)
 
-NAMES = ("tensorboard", "wandb")
-"""What a tracker may be called; any other service is given as an object of Accelerate's `GeneralTracker`."""
+Tracker: TypeAlias = "str | TrainingEvents | GeneralTracker"
+"""The name of a bundle's listener, or an object: a listener, or one of Accelerate's trackers."""
 
-Tracker: TypeAlias = "str | GeneralTracker"
+
+class Logged(TrainingEvents):
+    """A listener that logs numbers under names, as Accelerate's trackers take them.
+
+    `tracker` makes the tracker when the run begins.
+    """
+
+    def __init__(self, tracker: Callable[[RunBegins], GeneralTracker]) -> None:
+        self._make = tracker
+        self._tracker: GeneralTracker | None = None
+
+    @property
+    def tracker(self) -> GeneralTracker:
+        """The tracker of the run that has begun."""
+        assert self._tracker is not None, "it is told of the beginning first"
+        return self._tracker
+
+    def begin(self, run: RunBegins) -> None:
+        """Open the log; the spec goes into it once."""
+        tracker = self._make(run)
+        Accelerator(log_with=[tracker]).init_trackers(run.name)  # how a tracker is started is Accelerate's to know
+        self._tracker = tracker
+        if run.first:
+            told = leaves(dict(run.spec))
+            self.tracker.store_init_configuration({key: value for key, value in told if value is not None})
+
+    def step(self, event: StepTaken) -> None:
+        """The loss, that of each task, the highest rate."""
+        means = {f"{event.stage}/loss.{name}": mean for name, mean in event.tasks.items()}
+        values = {f"{event.stage}/loss": event.loss, **means, f"{event.stage}/learning_rate": event.learning_rate}
+        self.tracker.log(values, step=event.total)
+
+    def validation(self, event: Validated) -> None:
+        """Every score."""
+        values = {f"{event.stage}/validation/{name}": value for name, value in event.scores.items()}
+        self.tracker.log(values, step=event.total)
+
+    def end(self, event: RunEnds) -> None:
+        """The final scores of each split."""
+        for split, scores in event.scores.items():
+            values = {f"final/{split}/{name}": value for name, value in scores.items()}
+            self.tracker.log(values, step=event.total)
+
+    def close(self) -> None:
+        """Close the log, if it was opened."""
+        if self._tracker is not None:
+            self._tracker.finish()
 
 
 def check_trackers(trackers: Sequence[Tracker]) -> None:
-    """Raise TrainingError for a name that is none, or whose library is not installed."""
+    """Raise for what cannot be told of a run.
+
+    UnknownNameError for a name that no bundle has, BundleError for a listener that cannot be imported or is none,
+    TrainingError for an object that is none.
+    """
+    catalogue = Catalogue()
     for tracker in trackers:
-        if isinstance(tracker, GeneralTracker):
-            continue
-        if tracker not in NAMES:
+        if isinstance(tracker, str):
+            _made(_record(tracker, catalogue), catalogue)
+        elif not isinstance(tracker, TrainingEvents | GeneralTracker):
             raise TrainingError(
-                f"no tracker is called {tracker!r}",
+                f"{tracker!r} cannot be told of a run",
                 where="trackers",
-                suggestions=[*NAMES, "an object of accelerate.tracking.GeneralTracker"],
+                suggestions=["the name of a listener", "an object of labelloom.TrainingEvents"],
             )
-        if find_spec(tracker) is None:
-            raise TrainingError(
-                f"the tracker {tracker} needs a library that is not installed",
-                where="trackers",
-                suggestions=[f'pip install "labelloom[{tracker}]"'],
-            )
+
+
+def _record(name: str, catalogue: Catalogue) -> Listener:
+    return catalogue.called(Listener, name, "trackers")
+
+
+def _made(record: Listener, catalogue: Catalogue) -> tuple[str, TrainingEvents]:
+    """A new listener, after what it is called in messages."""
+    code = catalogue.code(record)
+    made = code()
+    if not isinstance(made, TrainingEvents):
+        raise code.wrong(f"made {made!r}, not a TrainingEvents")
+    return code.where, made
+
+
+def _wrapped(tracker: TrainingEvents | GeneralTracker) -> tuple[str, TrainingEvents]:
+    if isinstance(tracker, TrainingEvents):
+        return f"listener {type(tracker).__name__}", tracker
+    return f"tracker {tracker.name}", Logged(lambda run: tracker)
 
 
 class Tracking:
-    """The trackers of one run; the first process alone has any.
+    """The listeners of one run; the first process alone has any.
 
-    Names are kept in the run's folder, so that a resumed run goes on in the same logs without being told. Steps count
+    Names are kept in the run's folder, so that a resumed run goes on telling them without being told. Steps count
     through all stages.
     """
 
     def __init__(
         self, trackers: Sequence[Tracker], run: RunFolder, spec: Spec, step: int, say: Callable[[str], None]
     ) -> None:
-        """Open them at `step`: what an interrupted run logged after it is written again.
+        """Tell them of the beginning at `step`: what an interrupted run told after it is told again.
 
-        `say` is told what goes wrong when the run has its results already.
+        `say` is told what goes wrong later. Raises what a listener raises here; then all that have begun are closed.
         """
         self._say = say
-        self._accelerator: Accelerator | None = None
+        self._open: list[tuple[str, TrainingEvents]] = []
+        self._failed: set[int] = set()  # places among them
         if not PartialState().is_main_process:
             return
         known = json.loads(run.trackers.read_text(encoding="utf-8")) if run.trackers.is_file() else {"names": []}
-        names = list(dict.fromkeys([*known["names"], *(each for each in trackers if isinstance(each, str))]))
-        objects = [each for each in trackers if isinstance(each, GeneralTracker)]
-        check_trackers(names)
-        if not names and not objects:
+        catalogue = Catalogue()
+        asked = [*known["names"], *(each for each in trackers if isinstance(each, str))]
+        records = {record.name: record for record in (_record(name, catalogue) for name in asked)}
+        told_before = {_record(name, catalogue).name for name in known["names"]}
+        listeners = [(*_made(record, catalogue), name not in told_before) for name, record in records.items()]
+        listeners += [(*_wrapped(each), step == 0) for each in trackers if not isinstance(each, str)]
+        if not listeners:
             return
-        # W&B goes on with a run that it knows by its id.
         key = known.get("id") or secrets.token_hex(8)
-        made = {name: _named(name, run, spec, key, step) for name in names}
-        self._accelerator = Accelerator(log_with=[*made.values(), *objects])
-        self._accelerator.init_trackers(spec.name)
-        # Where a log goes on it has the spec already.
-        for tracker in [*(made[name] for name in names if name not in known["names"]), *(objects if step == 0 else [])]:
-            keys = {key: value for key, value in leaves(spec.model_dump()) if value is not None}
-            tracker.store_init_configuration(keys)
+        stages = tuple(phase.name for phase in spec.phases)
+        try:
+            for name, listener, first in listeners:
+                self._open.append((name, listener))
+                begins = RunBegins(run.path, spec.name, spec.seed, spec.model_dump(), stages, step, key, first)
+                _begin(name, listener, begins)
+        except BaseException:
+            self.close()
+            raise
         # Last, so that a service that could not be reached is asked anew as if for the first time.
-        write_json(run.trackers, {"names": names, "id": key})
+        write_json(run.trackers, {"names": list(records), "id": key})
 
-    def step(
-        self, stage: str, step: int, loss: float, tasks: Mapping[str, float], optimiser: torch.optim.Optimizer
-    ) -> None:
-        """Show what a step of a stage minimised, and its highest rate."""
-        if self._accelerator is not None:
-            means = {f"{stage}/loss.{name}": mean for name, mean in tasks.items()}
-            rate = max(group["lr"] for group in optimiser.param_groups)
-            self._log({f"{stage}/loss": loss, **means, f"{stage}/learning_rate": rate}, step)
+    def stage(self, event: StageBegins) -> None:
+        """Tell of a stage."""
+        self._tell("stage", event.stage, lambda listener: listener.stage(event))
 
-    def validation(self, stage: str, step: int, scores: Mapping[str, float]) -> None:
-        """Show a validation of a stage."""
-        self._log({f"{stage}/validation/{name}": value for name, value in scores.items()}, step)
+    def step(self, event: StepTaken) -> None:
+        """Tell of a step."""
+        self._tell("step", f"step {event.total}", lambda listener: listener.step(event))
 
-    def final(self, split: str, step: int, scores: Mapping[str, float]) -> None:
-        """Show the final scores of a split. A tracker that fails is told of, and keeps nothing from the others."""
-        values = {f"final/{split}/{name}": value for name, value in scores.items()}
-        self._each(f"the final scores on {split} were not logged", lambda tracker: tracker.log(values, step=step))
+    def validation(self, event: Validated) -> None:
+        """Tell of a validation."""
+        self._tell("validation", f"step {event.total}", lambda listener: listener.validation(event))
 
-    def _log(self, values: Mapping[str, float], step: int) -> None:
-        if self._accelerator is not None:
-            self._accelerator.log(dict(values), step=step)
+    def checkpoint(self, event: CheckpointSaved) -> None:
+        """Tell of a checkpoint."""
+        self._tell("checkpoint", f"step {event.total}", lambda listener: listener.checkpoint(event))
+
+    def end(self, event: RunEnds) -> None:
+        """Tell of the results."""
+        self._tell("end", "the results are written", lambda listener: listener.end(event))
+
+    def _tell(self, what: str, when: str, tell: Callable[[TrainingEvents], None]) -> None:
+        """Tell all who have not failed. Who fails is left out from now on, and that is said: no run ends for a log."""
+        for place, (name, listener) in enumerate(self._open):
+            if place in self._failed:
+                continue
+            try:
+                tell(listener)
+            except Exception as error:  # whatever somebody else's code or service may raise
+                self._failed.add(place)
+                reason = f"{type(error).__name__}: {error}".rstrip(": ")
+                self._say(f"{name} failed when told of {what} ({when}), and is told no more of this run: {reason}")
 
     def close(self) -> None:
-        """Nothing more is logged. A tracker that fails is told of, and keeps none of the others open."""
-        # Not end_training(), which would also part the processes, though other seeds may follow.
-        self._each("its log was not closed", lambda tracker: tracker.finish())
-
-    def _each(self, otherwise: str, do: Callable[[GeneralTracker], object]) -> None:
-        for tracker in self._accelerator.trackers if self._accelerator is not None else []:
+        """Nothing more is told. One that fails is told of, and keeps none of the others open."""
+        for name, listener in self._open:
             try:
-                do(tracker)
-            except Exception as error:  # whatever somebody else's service may raise
-                self._say(f"tracker {tracker.name}: {otherwise}: {type(error).__name__}: {error}".rstrip(": "))
+                listener.close()
+            except Exception as error:  # whatever somebody else's code or service may raise
+                self._say(f"{name} was not closed: {type(error).__name__}: {error}".rstrip(": "))
+        self._open = []
 
 
-def _named(name: str, run: RunFolder, spec: Spec, key: str, step: int) -> GeneralTracker:
-    """Accelerate's tracker of that name, its files in the run's folder."""
-    from accelerate.tracking import TensorBoardTracker, WandBTracker
-
-    if name == "tensorboard":
-        return TensorBoardTracker("tensorboard", run.path, purge_step=step + 1)
-    return WandBTracker(spec.name, name=f"{spec.name}/{spec.seed}", id=key, resume="allow", dir=str(run.path))
+def _begin(name: str, listener: TrainingEvents, run: RunBegins) -> None:
+    """Tell of the beginning. Raises TrainingError, with what the listener raised behind it."""
+    try:
+        listener.begin(run)
+    except LabelloomError:
+        raise
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}".rstrip(": ")
+        raise TrainingError(
+            f"the {name} cannot begin: {reason}", where=str(run.folder), suggestions=["train without it"]
+        ) from error

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import shlex
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing, nullcontext
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -25,9 +25,9 @@ from labelloom.data.cache import cache_folder
 from labelloom.data.columns import tokenised
 from labelloom.data.corpus import Corpus, Split, load_corpus
 from labelloom.data.places import absolute
-from labelloom.errors import DataError, RunError
+from labelloom.errors import BundleError, DataError, RunError
 from labelloom.evaluation.decision import Decision, fit_decision, fitting_notes
-from labelloom.evaluation.metrics import evaluate
+from labelloom.evaluation.metrics import evaluate, find_metrics
 from labelloom.evaluation.propensity import propensities
 from labelloom.evaluation.ranking import Ranking
 from labelloom.evaluation.rules import Fixed
@@ -39,6 +39,7 @@ from labelloom.runs.weights import save_weights
 from labelloom.spec import read_spec, spec_to_toml
 from labelloom.training.anchors import refuse_undrawable
 from labelloom.training.checkpoints import Checkpoints, Progress, Saved
+from labelloom.training.events import RunEnds
 from labelloom.training.history import History
 from labelloom.training.interrupt import Interrupt
 from labelloom.training.layers import layer_factors
@@ -81,8 +82,8 @@ def train(
         overrides: `key=value`, as `--set` takes them.
         allow_local_code: whether components from files beside the spec may be loaded.
         reporter: told of what happens; default nobody.
-        trackers: what shows the course of training: "tensorboard", "wandb", or objects of Accelerate's
-            `GeneralTracker`.
+        trackers: who is told of the course of training: names of listeners ("tensorboard", "bundle/listener"), objects
+            of `TrainingEvents`, or of Accelerate's `GeneralTracker`.
 
     Raises:
         SpecError, CompositionError, DataError, TrainingError: before training where possible.
@@ -135,6 +136,7 @@ def planned(spec: str | Path | Mapping[str, Any], seed: int | None, overrides: I
     changes = {"data": absolute(plan.spec.data), "seed": plan.spec.seed if seed is None else seed}
     plan = replace(plan, spec=plan.spec.model_copy(update=changes))
     process_state()
+    find_metrics(plan.spec.metrics)
     for stage in plan.stages:
         metric_of(stage)
         make_accelerator(stage.settings)
@@ -236,11 +238,26 @@ def _train(plan: Plan, run: RunFolder, how: How, progress: Progress, fresh: bool
                 began=began,
                 allow_local_code=how.allow_local_code,
             )
-            while progress.stage < len(plan.stages):
-                train_stage(job, progress.stage, progress, saved)
-                saved = Saved()
-        _finish(job, progress, state)
+            with _resumable(job):
+                while progress.stage < len(plan.stages):
+                    train_stage(job, progress.stage, progress, saved)
+                    saved = Saved()
+        with _resumable(job):
+            _finish(job, progress, state)
     state.wait_for_everyone()
+
+
+@contextmanager
+def _resumable(job: Job) -> Iterator[None]:
+    """Say how to go on where a bundle's metric fails: what was trained lies in the last checkpoint."""
+    try:
+        yield
+    except BundleError as error:
+        if job.checkpoints.latest() is None:
+            raise
+        *others, last = error.problems
+        mended = replace(last, suggestions=(*last.suggestions, f"mend it, then {job.again}: nothing is lost"))
+        raise type(error).from_problems([*others, mended]) from error
 
 
 def _finish(job: Job, progress: Progress, state: PartialState) -> None:
@@ -263,11 +280,12 @@ def _finish(job: Job, progress: Progress, state: PartialState) -> None:
     half, seen = Decision(Fixed(0.5)), propensities(corpus.statistics.frequency, len(corpus.train))
     for note in fitting_notes(plan.spec.decision, corpus.validation.label_sets):
         job.reporter.say(note)
+    extra = find_metrics(plan.spec.metrics)
     metrics: dict[str, Any] = {"decision": decision.describe(), "seed": plan.spec.seed}
     for split in filter(None, (corpus.validation, corpus.test)):
         ranking = on_validation if split is corpus.validation else rank(split)
         answers = answers_on(split, ranking, decision, corpus.labels)
-        measured = partial(evaluate, split.label_sets, probabilities=probabilities, propensities=seen)
+        measured = partial(evaluate, split.label_sets, probabilities=probabilities, propensities=seen, extra=extra)
         metrics[split.name] = measured(answers.predicted, answers.ranking)
         if probabilities:
             metrics[f"{split.name}_at_0.5"] = measured(half.decide(answers.ranking), answers.ranking)
@@ -285,9 +303,9 @@ def _finish(job: Job, progress: Progress, state: PartialState) -> None:
     answers.save(run.predictions)
     write_json(run.metrics, metrics)
     job.checkpoints.clear()
-    # Last: no service that is out of reach may cost the results.
-    for split in filter(None, (corpus.validation, corpus.test)):
-        job.tracking.final(split.name, progress.total, metrics[split.name])
+    # Last: nobody who listens may cost the results.
+    scored = [split.name for split in (corpus.validation, corpus.test) if split is not None]
+    job.tracking.end(RunEnds(progress.total, {name: metrics[name] for name in scored}))
 
 
 def _same_labels(run: RunFolder, corpus: Corpus) -> None:

@@ -13,7 +13,7 @@ from labelloom.data.columns import Columns
 from labelloom.data.corpus import Split
 from labelloom.errors import RunError
 from labelloom.evaluation.decision import fit_decision
-from labelloom.evaluation.metrics import evaluate
+from labelloom.evaluation.metrics import evaluate, find_metric
 from labelloom.evaluation.ranking import Ranking
 from labelloom.runs.scoring import gathered, ranked_batches
 from labelloom.spec.decision import DecisionSettings
@@ -51,7 +51,8 @@ def metrics_on(
     """The metrics, `metric` among them, under the decision rule fitted on this split; `scale` is that of its scores."""
     fitted = fit_decision(decision, ranking, split.label_sets, scale=scale)
     _, at, k = metric.partition("@")
-    ks = sorted({1, 3, 5, int(k)}) if at else (1, 3, 5)
+    extra = {metric: find_metric(metric)} if "/" in metric else {}
+    ks = sorted({1, 3, 5, int(k)}) if at and not extra else (1, 3, 5)
     return evaluate(
         split.label_sets,
         fitted.decide(ranking),
@@ -59,6 +60,7 @@ def metrics_on(
         ks,
         probabilities=fitted.gives_probabilities(scale),
         propensities=propensities,
+        extra=extra,
     )
 
 

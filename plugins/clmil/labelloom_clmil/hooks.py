@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labelloom import Command, Component, hookimpl
+from labelloom import Command, Component, Section, hookimpl
 
 
 @hookimpl
@@ -55,5 +55,19 @@ def labelloom_commands() -> list[Command]:
             name="clmil/representations",
             target="labelloom_clmil.representations.command:show_representations",
             summary="How uniformly documents lie in a model's vectors, and a picture of it (Li et al. 2023 figure 3)",
+        ),
+    ]
+
+
+@hookimpl
+def labelloom_sections() -> list[Section]:
+    """The same of one run beside its scores."""
+    return [
+        Section(
+            name="clmil/representations",
+            target="labelloom_clmil.representations.section:spread",
+            title="How documents lie in the encoder's vectors",
+            needs=frozenset({"network", "training corpus"}),
+            summary="Uniformity and alignment of a run's vectors, with a picture (Li et al. 2023 figure 3)",
         ),
     ]

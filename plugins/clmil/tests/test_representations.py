@@ -319,6 +319,18 @@ def test_the_command_gives_json(run: Path, told: Callable[..., Result]) -> None:
     assert "alignment –: two passes are the same, as without dropout" in shown
 
 
+def test_the_section_has_what_the_command_tells_of_one_run(run: Path, told: Callable[..., Result]) -> None:
+    result = CliRunner().invoke(app, ["evaluate", str(run), "--section", "clmil/representations", "--json"])
+    assert result.exit_code == 0, result.output
+    section = json.loads(result.stdout)["sections"]["clmil/representations"]
+    (found,) = json.loads(told(run, "--json").output)
+    (table,) = section["tables"]
+    assert table["columns"] == ["documents", "uniformity", "alignment", "mean cosine"]
+    assert table["rows"] == [[14, found["uniformity"], found["alignment"], found["mean_cosine"]]]
+    (figure,) = section["figures"]
+    assert figure["svg"].count("<circle") >= 14
+
+
 def test_what_cannot_be_shown_is_refused(run: Path, told: Callable[..., Result], tmp_path: Path) -> None:
     result = told(run, "--stage", "contrst")
     assert result.exit_code == 1

@@ -42,7 +42,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Any:
 def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Catalogue:
     """The catalogue of a path on which this bundle and those whose parts its specs use are installed."""
     site = tmp_path_factory.mktemp("site")
-    for bundle in ("clmil", "laco", "lwpt", "standard"):
+    for bundle in ("clmil", "laco", "standard"):
         project = tomllib.loads((ROOT / bundle / "pyproject.toml").read_text())["project"]
         info = site / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
         info.mkdir()
@@ -69,7 +69,7 @@ def without(spec: dict[str, Any], *keys: str) -> dict[str, Any]:
 
 def test_the_specs_of_the_paper_and_of_the_sample() -> None:
     paper = {*MODELS, *(f"cl-{name}" for name in MODELS), "cl-bert"}
-    assert set(NAMES) == {"bert", "clrl-on-lw-lstm", *paper, *(f"minilm-{name}" for name in paper)}
+    assert set(NAMES) == {"bert", *paper, *(f"minilm-{name}" for name in paper)}
 
 
 @SERIES
@@ -117,11 +117,6 @@ def test_the_sample_is_read_as_by_its_other_specs(catalogue: Catalogue, corpus: 
     assert without(small, "model") == {**without(laco, "model"), "training": {**laco["training"], "rates": rates}}
 
 
-def test_relations_are_all_that_lw_lstm_gains(catalogue: Catalogue) -> None:
-    plain = told("lwpt/lw-lstm", catalogue)
-    assert told("clmil/clrl-on-lw-lstm", catalogue) == {**plain, "tasks": [BCE, CLRL]}
-
-
 @pytest.mark.parametrize("file", FILES, ids=NAMES)
 def test_a_spec_checks_and_begins_with_its_command(file: Path, catalogue: Catalogue) -> None:
     assert file.read_text().splitlines()[0] == f"# labelloom train clmil/{file.stem}"
@@ -136,12 +131,8 @@ def test_a_spec_learns_in_every_stage(name: str, catalogue: Catalogue, bert_of_s
     raw = {"name": name, **told(f"clmil/{name}", catalogue)}
     encoder = raw["model"]["encoder"]
     sets = ["training.batch_size=16"]
-    if "pretrained" in encoder:
-        encoder.pop("sha256", None)
-        sets += [f"model.encoder.pretrained={bert_of_sample}", "model.encoder.max_length=40"]
-    else:
-        sets += ["model.encoder.vectors=none", "model.encoder.vector_epochs=none", "model.encoder.max_length=40"]
-        encoder["train_vectors"] = True
+    encoder.pop("sha256", None)
+    sets += [f"model.encoder.pretrained={bert_of_sample}", "model.encoder.max_length=40"]
     for stage in raw.get("stages", []):
         for sampler in stage.get("samplers", []):
             sampler["low_frequency"] = 0.5

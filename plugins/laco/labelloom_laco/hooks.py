@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labelloom import Component, hookimpl
+from labelloom import Component, ExtraMetric, Section, hookimpl
 
 
 @hookimpl
@@ -43,5 +43,37 @@ def labelloom_components() -> list[Component]:
             config="labelloom_laco.config:ConditionalConfig",
             needs=frozenset({"labels"}),
             summary="Which other labels the document has, given some of them (Zhang et al. 2021 eq. 6)",
+        ),
+    ]
+
+
+@hookimpl
+def labelloom_metrics() -> list[ExtraMetric]:
+    """Whether labels go together in answers as they do in truth."""
+    return [
+        ExtraMetric(
+            name="laco/conditional-kl",
+            target="labelloom_laco.correlation.conditionals:conditional_kl",
+            higher_is_better=False,
+            summary="How far answers are from the truth in which labels go together (Zhang et al. 2021 eq. 8)",
+        ),
+        ExtraMetric(
+            name="laco/label-combinations",
+            target="labelloom_laco.correlation.combinations:label_combinations",
+            summary="How many different label sets are answered (Zhang et al. 2021 table 6)",
+        ),
+    ]
+
+
+@hookimpl
+def labelloom_sections() -> list[Section]:
+    """The same in tables, with the pairs that are worst."""
+    return [
+        Section(
+            name="laco/label-correlation",
+            target="labelloom_laco.correlation.section:label_correlation",
+            title="Which labels go together",
+            needs=frozenset({"training corpus"}),
+            summary="Co-occurrence of labels in answers and in truth (Zhang et al. 2021 sections 5.4 and 5.5)",
         ),
     ]

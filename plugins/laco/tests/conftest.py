@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 
+from labelloom import testing
 from labelloom.bundles import Catalogue
 from labelloom.data.labels import LabelSpace
 from labelloom.interfaces import Batch, Context, Files, States
@@ -74,20 +73,7 @@ def read(make_batch: Callable[..., Batch]) -> Callable[..., States]:
 @pytest.fixture
 def agree() -> Callable[..., None]:
     """Two ways to compute one tensor give the same values and the same gradients of `leaves`."""
-
-    def check(fast: Tensor, naive: Tensor, leaves: Sequence[Tensor]) -> None:
-        torch.testing.assert_close(fast, naive, rtol=1e-9, atol=1e-11)
-        cotangent = torch.randn(fast.shape, dtype=fast.dtype, generator=torch.Generator().manual_seed(7))
-        options = {"allow_unused": True, "materialize_grads": True}
-        pairs = zip(
-            torch.autograd.grad(fast, leaves, cotangent, **options),
-            torch.autograd.grad(naive, leaves, cotangent, **options),
-            strict=True,
-        )
-        for one, other in pairs:
-            torch.testing.assert_close(one, other, rtol=1e-8, atol=1e-11)
-
-    return check
+    return testing.agree
 
 
 @pytest.fixture(scope="session")
@@ -119,10 +105,4 @@ def architecture(bert: Path) -> dict[str, Files]:
 @pytest.fixture
 def catalogue(tmp_path: Path) -> Catalogue:
     """The catalogue of a path on which this bundle and those that it rests on are installed."""
-    for folder in (ROOT / "laco", ROOT / "standard"):
-        project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
-        info = tmp_path / "site" / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
-        info.mkdir(parents=True)
-        lines = [f"{name} = {value}" for name, value in project["entry-points"]["labelloom.bundles"].items()]
-        (info / "entry_points.txt").write_text("\n".join(["[labelloom.bundles]", *lines]))
-    return Catalogue([str(tmp_path / "site")])
+    return testing.installed(tmp_path / "site", ROOT / "laco", ROOT / "standard")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 
 from labelloom.interfaces import Batch, Context, Loss, States, Targets, Task
@@ -27,5 +28,6 @@ class LiteralBCE(Task):
         scores = states.first("scores").float().masked_fill(~counts, 0)
         truth = targets.dense(batch.label_ids)
         if batch.given is not None:
-            truth = truth | (batch.pick(batch.given) == 1)
+            shown = batch.pick(batch.given)  # (B, C)
+            truth = torch.where(shown >= 0, shown == 1, truth)
         return Loss.over(F.binary_cross_entropy_with_logits(scores, truth.to(scores.dtype), reduction="none"), counts)

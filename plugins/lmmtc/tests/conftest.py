@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 
+from labelloom import testing
 from labelloom.bundles import Catalogue
 from labelloom.data.corpus import Corpus, Split
 from labelloom.data.label_sets import LabelSets
@@ -20,8 +20,7 @@ from labelloom.interfaces import Batch, Context, Files, States
 from labelloom_lmmtc.config import LabelMaskConfig
 from labelloom_lmmtc.label_mask_encoder import LabelMaskEncoder
 
-SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-WORDS = [*SPECIAL, "a", "graph", "of", "##s", "word", "neural", "network", "text", "."]
+WORDS = ["a", "graph", "of", "##s", "word", "neural", "network", "text", "."]
 ROOT = Path(__file__).parents[2]
 
 
@@ -82,21 +81,7 @@ def read(make_batch: Callable[..., Batch]) -> Callable[..., States]:
 @pytest.fixture(scope="session")
 def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a BERT of two layers, 32 wide, with 48 positions and a vocabulary of a few words."""
-    from tokenizers import Tokenizer, normalizers, pre_tokenizers, processors
-    from tokenizers.models import WordPiece
-    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
-
-    folder = tmp_path_factory.mktemp("bert")
-    torch.manual_seed(3)
-    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 48}
-    BertModel(BertConfig(vocab_size=len(WORDS), max_position_embeddings=48, **sizes)).save_pretrained(folder)
-    tokenizer = Tokenizer(WordPiece({word: place for place, word in enumerate(WORDS)}, unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.BertNormalizer()
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
-    special = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
-    PreTrainedTokenizerFast(tokenizer_object=tokenizer, mask_token="[MASK]", **special).save_pretrained(folder)
-    return folder
+    return testing.tiny_bert(tmp_path_factory.mktemp("bert"), WORDS, max_position_embeddings=48)
 
 
 @pytest.fixture
@@ -136,10 +121,4 @@ def corpus(labels: LabelSpace) -> Corpus:
 @pytest.fixture
 def catalogue(tmp_path: Path) -> Catalogue:
     """The catalogue of a path on which this bundle and those that it rests on are installed."""
-    for folder in (ROOT / "lmmtc", ROOT / "standard"):
-        project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
-        info = tmp_path / "site" / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
-        info.mkdir(parents=True)
-        lines = [f"{name} = {value}" for name, value in project["entry-points"]["labelloom.bundles"].items()]
-        (info / "entry_points.txt").write_text("\n".join(["[labelloom.bundles]", *lines]))
-    return Catalogue([str(tmp_path / "site")])
+    return testing.installed(tmp_path / "site", ROOT / "lmmtc", ROOT / "standard")

@@ -46,7 +46,7 @@ def labelloom_components() -> list[Component]:
             kind="task",
             name="lwpt/label-wise-ranking",
             target="labelloom_lwpt.ranking:LabelWiseRanking",
-            needs=frozenset({"labels", "relation", "candidates"}),
+            needs=frozenset({"labels", "relation", "role:candidate"}),
             logs=frozenset({"accuracy"}),
             summary="By the label's vector the document that carries it is the nearest (Liu et al. 2020 eq. 3)",
         ),

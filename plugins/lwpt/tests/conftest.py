@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from labelloom import testing
 from labelloom.bundles import Catalogue
 from labelloom.data.corpus import Corpus, Split
 from labelloom.data.label_sets import LabelSets
@@ -91,22 +91,7 @@ def make_corpus(labels: LabelSpace) -> Callable[..., Corpus]:
 @pytest.fixture
 def agree() -> Callable[..., None]:
     """Two ways to compute the same tensors give the same values and the same gradients of `leaves`."""
-
-    def check(fast: Sequence[Tensor], naive: Sequence[Tensor], leaves: Sequence[Tensor]) -> None:
-        generator = torch.Generator().manual_seed(7)
-        for one, other in zip(fast, naive, strict=True):
-            torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-11)
-        cotangents = [torch.randn(one.shape, dtype=one.dtype, generator=generator) for one in fast]
-        options = {"allow_unused": True, "materialize_grads": True}
-        pairs = zip(
-            torch.autograd.grad(fast, leaves, cotangents, **options),
-            torch.autograd.grad(naive, leaves, cotangents, **options),
-            strict=True,
-        )
-        for one, other in pairs:
-            torch.testing.assert_close(one, other, rtol=1e-8, atol=1e-11)
-
-    return check
+    return testing.agree
 
 
 @pytest.fixture
@@ -167,10 +152,4 @@ def run_cell(layer: Any, vectors: Sequence[Tensor]) -> list[Tensor]:
 @pytest.fixture
 def catalogue(tmp_path: Path) -> Catalogue:
     """The catalogue of a path on which this bundle and `standard` alone are installed, from their pyprojects."""
-    for bundle in ("lwpt", "standard"):
-        project = tomllib.loads((ROOT / bundle / "pyproject.toml").read_text())["project"]
-        info = tmp_path / "site" / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
-        info.mkdir(parents=True)
-        lines = [f"{name} = {value}" for name, value in project["entry-points"]["labelloom.bundles"].items()]
-        (info / "entry_points.txt").write_text("\n".join(["[labelloom.bundles]", *lines]))
-    return Catalogue([str(tmp_path / "site")])
+    return testing.installed(tmp_path / "site", ROOT / "lwpt", ROOT / "standard")

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
+from labelloom import testing
 from labelloom.bundles import Catalogue
-from labelloom.data.label_sets import LabelSets
 from labelloom.data.labels import LabelSpace
 from labelloom.interfaces import Batch, Context, Targets
 
@@ -65,8 +62,7 @@ def targets_of() -> Callable[..., Targets]:
     """The targets of documents that carry these labels."""
 
     def make(carried: Sequence[Sequence[int]], labels: int = 6) -> Targets:
-        sets = LabelSets.from_lists(carried, labels)
-        return Targets(torch.from_numpy(sets.offsets), torch.from_numpy(np.asarray(sets.values)), labels)
+        return testing.targets_of(carried, labels)
 
     return make
 
@@ -74,20 +70,7 @@ def targets_of() -> Callable[..., Targets]:
 @pytest.fixture
 def agree() -> Callable[..., None]:
     """Two ways to compute one tensor give the same values and the same gradients of `leaves`."""
-
-    def check(fast: Tensor, naive: Tensor, leaves: Sequence[Tensor]) -> None:
-        torch.testing.assert_close(fast, naive, rtol=1e-9, atol=1e-11)
-        cotangent = torch.randn(fast.shape, dtype=fast.dtype, generator=torch.Generator().manual_seed(7))
-        options = {"allow_unused": True, "materialize_grads": True}
-        pairs = zip(
-            torch.autograd.grad(fast, leaves, cotangent, **options),
-            torch.autograd.grad(naive, leaves, cotangent, **options),
-            strict=True,
-        )
-        for one, other in pairs:
-            torch.testing.assert_close(one, other, rtol=1e-8, atol=1e-11)
-
-    return check
+    return testing.agree
 
 
 @pytest.fixture(scope="session")
@@ -113,10 +96,4 @@ def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def catalogue(tmp_path: Path) -> Catalogue:
     """The catalogue of a path on which this bundle and the one that it rests on are installed."""
-    for folder in (ROOT / "maacf", ROOT / "standard"):
-        project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
-        info = tmp_path / "site" / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
-        info.mkdir(parents=True)
-        lines = [f"{name} = {value}" for name, value in project["entry-points"]["labelloom.bundles"].items()]
-        (info / "entry_points.txt").write_text("\n".join(["[labelloom.bundles]", *lines]))
-    return Catalogue([str(tmp_path / "site")])
+    return testing.installed(tmp_path / "site", ROOT / "maacf", ROOT / "standard")

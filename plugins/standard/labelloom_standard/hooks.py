@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labelloom import Command, Component, DataFormat, hookimpl
+from labelloom import Command, Component, DataFormat, DataSource, Listener, hookimpl
 
 
 @hookimpl
@@ -186,6 +186,48 @@ def labelloom_formats() -> list[DataFormat]:
             target="labelloom_standard.formats.reuters:reuters_all",
             files=("reut2-*.sgm | reut2-*.sgm.gz",),
             summary="The same with every topic and every document; only where the spec names it",
+        ),
+    ]
+
+
+@hookimpl
+def labelloom_sources() -> list[DataSource]:
+    """Data sets that others keep."""
+    return [
+        DataSource(
+            name="standard/hf",
+            target="labelloom_standard.hub:hub",
+            settings=frozenset(
+                {
+                    "text",
+                    "labels",
+                    "label_separator",
+                    "label_names",
+                    "label_descriptions",
+                    "id",
+                    "hf_config",
+                    "revision",
+                }
+            ),
+            paths=True,
+            summary="hf:owner/name of the Hugging Face hub, or hf:./folder: what the library datasets loads",
+        ),
+    ]
+
+
+@hookimpl
+def labelloom_events() -> list[Listener]:
+    """Services that show the course of training."""
+    return [
+        Listener(
+            name="standard/tensorboard",
+            target="labelloom_standard.trackers:TensorBoard",
+            summary="Losses, rates and scores for TensorBoard, in the run's folder",
+        ),
+        Listener(
+            name="standard/wandb",
+            target="labelloom_standard.trackers:WandB",
+            summary="The same at Weights & Biases, in a project called like the spec",
         ),
     ]
 

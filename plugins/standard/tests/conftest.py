@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from labelloom import testing
 from labelloom.bundles import Catalogue
 from labelloom.data.corpus import Corpus, Split
 from labelloom.data.label_sets import LabelSets
@@ -19,6 +19,8 @@ from labelloom.data.texts import Texts
 from labelloom.interfaces import Batch, Context, States
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "a", "graph", "of", "##s", "word", "neural", "network", "text", "."]
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -86,19 +88,7 @@ def make_corpus(labels: LabelSpace) -> Callable[..., Corpus]:
 @pytest.fixture
 def agree() -> Callable[..., None]:
     """Two ways to compute one tensor give the same values and the same gradients of `leaves`."""
-
-    def check(fast: Callable[[], Tensor], naive: Callable[[], Tensor], leaves: Sequence[Tensor]) -> None:
-        first, second = fast(), naive()
-        torch.testing.assert_close(first, second, rtol=1e-9, atol=1e-11)
-        cotangent = torch.randn(first.shape, dtype=first.dtype, generator=torch.Generator().manual_seed(7))
-        for one, other in zip(
-            torch.autograd.grad(first, leaves, cotangent, allow_unused=True, materialize_grads=True),
-            torch.autograd.grad(second, leaves, cotangent, allow_unused=True, materialize_grads=True),
-            strict=True,
-        ):
-            torch.testing.assert_close(one, other, rtol=1e-8, atol=1e-11)
-
-    return check
+    return testing.agree
 
 
 @pytest.fixture(scope="session")
@@ -144,12 +134,7 @@ def save_tokenizer(folder: Path) -> Path:
 @pytest.fixture
 def catalogue(tmp_path: Path) -> Catalogue:
     """The catalogue of a path on which this bundle alone is installed, from the entry points of its pyproject."""
-    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
-    info = tmp_path / "site" / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
-    info.mkdir(parents=True)
-    lines = [f"{name} = {value}" for name, value in project["entry-points"]["labelloom.bundles"].items()]
-    (info / "entry_points.txt").write_text("\n".join(["[labelloom.bundles]", *lines]))
-    return Catalogue([str(info.parent)])
+    return testing.installed(tmp_path / "site", ROOT / "standard")
 
 
 @pytest.fixture

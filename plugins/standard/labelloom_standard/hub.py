@@ -11,7 +11,7 @@ from labelloom.data.cache import digest_of, file_digest
 from labelloom.data.fields import label_fields, missing, record_from_fields, used
 from labelloom.data.records import SPLIT_NAMES, Record, Source, SourcePart, SourceSplit
 from labelloom.errors import DataError, Problem
-from labelloom.spec.data import HUB_PREFIX, DataSettings
+from labelloom.spec.data import DataSettings
 
 if TYPE_CHECKING:
     import datasets
@@ -19,15 +19,13 @@ if TYPE_CHECKING:
 _ROWS = 1000
 
 
-def hub_source(settings: DataSettings) -> Source | None:
+def hub(settings: DataSettings, name: str) -> Source:
     """The source for `hf:<name>`; the names of a ClassLabel column are its codes, in their order.
 
     Raises DataError when the data set cannot be had, has no training split or two for one, or has no column of the
     wanted names.
     """
-    if not settings.source.startswith(HUB_PREFIX):
-        return None
-    found = _load(settings)
+    found = _load(settings, name)
     splits = _splits(found, settings)
     if "train" not in splits:
         raise DataError(f"no split called train; it has {', '.join(found)}", where=settings.source)
@@ -50,7 +48,7 @@ def hub_source(settings: DataSettings) -> Source | None:
     named = codes if codes is not None else flags
     unused = [name for name in found if name not in splits.values()]
     return Source(
-        settings.source.removeprefix(HUB_PREFIX).rstrip("/").rpartition("/")[2],
+        name.rstrip("/").rpartition("/")[2],
         tuple(
             SourceSplit(split, (_part(found[name], f"{settings.source}:{name}", codes, settings),))
             for split, name in splits.items()
@@ -76,16 +74,15 @@ def _splits(found: Collection[str], settings: DataSettings) -> dict[str, str]:
     return splits
 
 
-def _load(settings: DataSettings) -> datasets.DatasetDict:
+def _load(settings: DataSettings, name: str) -> datasets.DatasetDict:
     import datasets
 
-    name = settings.source.removeprefix(HUB_PREFIX)
     try:
         return datasets.load_dataset(name, name=settings.hf_config, revision=settings.revision)
     # A missing set, network or permission is an OSError, a wrong configuration a ValueError, a loading script a
     # RuntimeError, and what `datasets` cannot read one of its own.
     except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
-        suggestions = [f"check the name: a hub name such as {HUB_PREFIX}owner/name, or {HUB_PREFIX}./folder"]
+        suggestions = ["check the name: a hub name such as hf:owner/name, or hf:./folder"]
         if datasets.config.HF_HUB_OFFLINE:
             suggestions.insert(0, "HF_HUB_OFFLINE is set: unset it, or load the data set once while online")
         else:

@@ -1,0 +1,119 @@
+"""Load one bundle: import its `hooks.py`, ask every hook, check each record. Nothing else of it is imported.
+
+A bundle of specs alone implements no hook.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pluggy
+
+from labelloom import hookspecs
+from labelloom.commands import Command
+from labelloom.components import Component
+from labelloom.errors import BundleError, Problem
+from labelloom.finding import Bundle
+from labelloom.formats import DataFormat
+from labelloom.listeners import Listener
+from labelloom.metrics import ExtraMetric
+from labelloom.records import API, Record
+from labelloom.sections import Section
+from labelloom.sources import DataSource
+from labelloom.wording import with_article
+
+HOOKS: dict[str, type[Record]] = {
+    "labelloom_components": Component,
+    "labelloom_formats": DataFormat,
+    "labelloom_sources": DataSource,
+    "labelloom_metrics": ExtraMetric,
+    "labelloom_events": Listener,
+    "labelloom_sections": Section,
+    "labelloom_commands": Command,
+}
+"""The hooks that return records, and of which kind."""
+
+Records = dict[type[Record], dict[str, Record]]
+"""What one bundle's hooks return: by kind, then by name."""
+
+
+def load_bundle(bundle: Bundle) -> Records:
+    """The records of `bundle`. Raises BundleError, which names it with its distribution and version."""
+    where = f"bundle {bundle.name} ({bundle.origin})"
+    loaded: Records = {kind: {} for kind in HOOKS.values()}
+    for kind, records in _answers(bundle, where).items():
+        for record in records:
+            _check(record, bundle, where)
+            if record.name in loaded[kind]:
+                raise BundleError(f"names {record.name!r} twice", where=where)
+            loaded[kind][record.name] = record
+    return loaded
+
+
+def spec_files(bundle: Bundle) -> Iterator[Path]:
+    """The files `specs/*.toml` of the bundle's package, which is not imported."""
+    package = importlib.util.find_spec(bundle.module.partition(".")[0])
+    for folder in (package.submodule_search_locations or []) if package else []:
+        yield from sorted(Path(folder).glob("specs/*.toml"))
+
+
+def _answers(bundle: Bundle, where: str) -> dict[type[Record], list[Record]]:
+    """What the bundle's hooks return: each record of the kind that its hook is for, not yet checked otherwise."""
+    manager = pluggy.PluginManager("labelloom")
+    manager.add_hookspecs(hookspecs)
+    try:
+        module = import_module(bundle.module)
+        manager.register(module, name=bundle.name)
+        manager.check_pending()
+        answers = {hook: getattr(manager.hook, hook)() for hook in HOOKS}
+        records = {hook: [record for answer in answered for record in answer] for hook, answered in answers.items()}
+    except BundleError as error:
+        raise _inside(error, where) from error
+    except pluggy.PluginValidationError as error:
+        raise BundleError(str(error), where=where, suggestions=HOOKS) from error
+    # A bundle is other people's code: whatever it raises, SystemExit too, must not end the listing.
+    except (Exception, SystemExit) as error:
+        raise BundleError(
+            f"cannot be loaded: {type(error).__name__}: {error}",
+            where=where,
+            suggestions=[f"pip install --upgrade labelloom {bundle.distribution}"],
+        ) from error
+    unmarked = any(name.startswith("labelloom_") for name in vars(module))
+    if not manager.get_hookcallers(module) and (unmarked or not any(spec_files(bundle))):
+        raise BundleError(
+            f"{bundle.module} implements no hook", where=where, suggestions=["@labelloom.hookimpl above the function"]
+        )
+    for hook, kind in HOOKS.items():
+        if not answers[hook] and getattr(manager.hook, hook).get_hookimpls():
+            raise BundleError(f"{hook} returned None, not a list of {kind.__name__}s", where=where)
+        for record in records[hook]:
+            if not isinstance(record, kind):
+                raise BundleError(f"{hook} returned {record!r}, not {with_article(kind.__name__)}", where=where)
+    return {kind: records[hook] for hook, kind in HOOKS.items()}
+
+
+def _inside(error: BundleError, where: str) -> BundleError:
+    """`error`, with the bundle before the place that it names."""
+    return BundleError.from_problems(
+        [Problem(f"{where}, {problem.where}", problem.message, problem.suggestions) for problem in error.problems]
+    )
+
+
+def _check(record: Any, bundle: Bundle, where: str) -> None:
+    if record.api != API:
+        newer = "labelloom" if record.api > API else bundle.distribution
+        raise BundleError(
+            f"{record.name} is written for API {record.api}; this labelloom has API {API}",
+            where=where,
+            suggestions=[f"pip install --upgrade {newer}"],
+        )
+    try:
+        record.validate_names()
+    except BundleError as error:
+        raise _inside(error, where) from error
+    if record.bundle != bundle.name:
+        raise BundleError(f"{record.name!r} must start with {bundle.name + '/'!r}, the bundle's own name", where=where)

@@ -1,0 +1,1 @@
+"""What is told of a run beyond its metrics: sections that bundles bring."""

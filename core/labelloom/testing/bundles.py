@@ -1,0 +1,68 @@
+"""What is asked of a bundle as a whole: that it is light, and that its specs compose."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterable
+
+from labelloom.bundles import Catalogue
+from labelloom.components import Component
+from labelloom.compose.checked import read_checked
+from labelloom.errors import LabelloomError
+from labelloom.testing.outcome import Failure, Skipped
+
+HEAVY = ("torch", "transformers", "tokenizers", "datasets", "accelerate", "huggingface_hub", "pyarrow", "scipy")
+"""What listing and checking must not load."""
+
+_SCRIPT = """
+import sys
+from importlib import import_module
+for name in sys.argv[2:]:
+    import_module(name)
+print(*sorted(set(sys.argv[1].split(",")) & set(sys.modules)))
+"""
+
+
+def light(catalogue: Catalogue, bundle: str) -> None:
+    """Its hooks and its components' options load nothing heavy."""
+    hooks = [each.module for each in catalogue.bundles if each.name == bundle]
+    light_modules([*hooks, *config_modules(catalogue.load(bundle).values())])
+
+
+def config_modules(components: Iterable[Component]) -> list[str]:
+    """The modules of these components' options."""
+    return sorted({each.config.partition(":")[0] for each in components if each.config})
+
+
+def light_modules(modules: Iterable[str]) -> None:
+    """In a fresh interpreter, importing these loads nothing heavy."""
+    names = list(modules)
+    if not names:
+        raise Skipped("it has no options, and so no module of them")
+    promised = f"{', '.join(names)}: listing and checking import these, and so no torch, transformers or datasets"
+    script = f"import sys; sys.path[:] = {sys.path!r}{_SCRIPT}"
+    done = subprocess.run(
+        [sys.executable, "-c", script, ",".join(HEAVY), *names], capture_output=True, text=True, check=False
+    )
+    cause = "an import at the top of hooks.py, of config.py, or of the package's __init__.py"
+    if done.returncode:
+        raise Failure(promised, f"they cannot be imported: {done.stderr.strip().splitlines()[-1]}", cause)
+    if heavy := done.stdout.split():
+        raise Failure(promised, f"importing them loaded {', '.join(heavy)}", cause)
+
+
+def specs(catalogue: Catalogue, bundle: str) -> None:
+    """The specs that it ships compose."""
+    shipped = [name for name in catalogue.specs() if name.partition("/")[0] == bundle]
+    if not shipped:
+        raise Skipped("it ships no specs")
+    wrong: list[str] = []
+    for name in shipped:
+        try:
+            read_checked(name, catalogue=catalogue)
+        except LabelloomError as error:
+            wrong.append(f"{name}: {error}")
+    if wrong:
+        happened = "\n".join(wrong)
+        raise Failure("every spec that a bundle ships composes", happened, "labelloom check <spec> tells the same")

@@ -1,0 +1,70 @@
+"""Whether a saved part is the same when it is loaded: names and values of its weights, and no corpus."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from labelloom.testing.closeness import difference, pairs
+from labelloom.testing.corpus import small_corpus
+from labelloom.testing.learning import said
+from labelloom.testing.modes import without_dropout
+from labelloom.testing.outcome import Failure
+from labelloom.testing.worlds import World
+
+
+def saving(world: World) -> None:
+    """Saved and loaded, without corpus and pretrained weights, it says the same."""
+    built = world.build()
+    for part in built.parts.values():
+        weights_moved(part)
+    draw = built.draw()
+    batch, targets = built.batch(draw), built.targets(draw)
+    promised = "a saved run loads without corpus and pretrained model, and says the same"
+    with world.workshop.without_pretrained():
+        try:
+            loaded = world.build(seed=99, initialise=False, assets=built.assets)
+        except Exception as error:
+            happened = f"the constructor raised {type(error).__name__}: {error}"
+            raise Failure(promised, happened, "files or a corpus read outside prepare and initialise") from error
+    for path, part in built.parts.items():
+        try:
+            loaded.parts[path].load_state_dict({name: value.clone() for name, value in part.state_dict().items()})
+        except RuntimeError as error:
+            cause = "weights that initialise or forward makes: make them in the constructor, initialise fills them"
+            raise Failure(promised, f"its weights do not fit: {error}", cause) from error
+    with without_dropout(built.part):
+        one, other = said(built, batch, targets), said(loaded, batch, targets)
+    for name, first, second in pairs(one, other):
+        if told := difference(second, first):
+            raise Failure(
+                promised,
+                f"loaded, {name} is another: {told}",
+                "a plain tensor attribute, a buffer with persistent=False, or an attribute that initialise sets",
+            )
+
+
+def names(world: World) -> None:
+    """The names of its weights are the same each time, whatever the corpus and its labels."""
+    promised = "names of weights are the same in every build and for every corpus: runs are saved and frozen by them"
+    other = small_corpus(train=90, seed=11, labels=6)
+    first = list(world.build(seed=1).part.state_dict())
+    for told, built in (("built again", world.build(seed=2)), ("for another corpus", world.build(corpus=other))):
+        found = list(built.part.state_dict())
+        if found != first:
+            new, gone = sorted(set(found) - set(first)), sorted(set(first) - set(found))
+            happened = (
+                f"{told} there are new {new[:4]} and missing {gone[:4]}"
+                if new or gone
+                else f"{told} the order is another"
+            )
+            raise Failure(promised, happened, "ParameterDict or add_module with labels, words or counters as names")
+
+
+def weights_moved(module: nn.Module, seed: int = 5) -> None:
+    """Move every value that is saved a little, as training would."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for value in module.state_dict().values():
+            if value.is_floating_point():
+                value.add_(0.05 * torch.randn(value.shape, generator=generator))

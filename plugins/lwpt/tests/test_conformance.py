@@ -1,0 +1,15 @@
+"""Every component of the bundle keeps what the contract promises."""
+
+from __future__ import annotations
+
+import pytest
+
+from labelloom.testing import Case, Skipped, cases
+
+
+@pytest.mark.parametrize("case", cases("lwpt"), ids=str)
+def test_conformance(case: Case) -> None:
+    try:
+        case.run()
+    except Skipped as skipped:
+        pytest.skip(skipped.reason)
