@@ -74,7 +74,7 @@ def test_the_core_carries_its_licence_and_its_command(wheels):
     assert core.metadata.get_all("License-File") == ["LICENSE"]
     assert core.read("*/licenses/LICENSE").lstrip().startswith("Apache License")
     assert core.read("*/entry_points.txt").split() == ["[console_scripts]", "labelloom", "=", "labelloom.cli:main"]
-    extras = {"baseline", "chinese", "dev", "sample", "tensorboard", "wandb"}
+    extras = {"baseline", "chinese", "dev", "faiss", "sample", "tensorboard", "wandb"}
     assert extras == set(core.metadata.get_all("Provides-Extra"))
 
 
