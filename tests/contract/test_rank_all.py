@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 import torch
 
+from labelloom.compose import model as composed
 from labelloom.compose.batches import plain_batch
 from labelloom.compose.build import build, prepare
 from labelloom.compose.check import check
+from labelloom.compose.checked import read_checked
 from labelloom.compose.model import Model
 from labelloom.data.columns import Columns
 from labelloom.data.corpus import Corpus, load_corpus
@@ -155,6 +157,82 @@ def test_what_is_made_for_every_label_is_kept_of_one_batch_at_a_time(
         alone = model.rank(batch, 6)
         assert torch.equal(labels, alone[0])
         torch.testing.assert_close(scores, alone[1])
+
+
+@pytest.mark.parametrize("together", [1, 2])
+def test_no_more_batches_wait_than_there_is_memory_for(
+    together: int, made: tuple[Model, Corpus], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of four batches as many go together as it takes to reach the bound."""
+    model, corpus = made
+    columns = Columns.from_texts([corpus.train.texts[row] for row in range(7)], model.encoder.reader)
+    batches = batches_of(model, columns, [0, 1], [2, 3], [4, 5], [6])
+    expected = model.rank_all(batches, 6, chunk=3)
+    with torch.no_grad():
+        tokens = [model.encoder(States(), batch.with_every_label()) for batch in batches]
+    sizes = [one.tokens.nbytes + one.token_mask.nbytes for one in tokens]
+    monkeypatch.setattr(composed, "_WAITING", sum(sizes[:together]))
+    ran: list[str] = []
+    hooks = [
+        model.encoder.register_forward_hook(lambda *_: ran.append("encoder")),
+        model.predictor.register_forward_hook(lambda *_: ran.append("predictor")),
+    ]
+
+    ranked = model.rank_all(batches, 6, chunk=3)
+
+    assert ran[: 3 * together] == ["encoder"] * together + ["predictor"] * 2 * together  # of two chunks
+    for hook in hooks:
+        hook.remove()
+    for (labels, scores), (as_before, before) in zip(ranked, expected, strict=True):
+        assert torch.equal(labels, as_before)
+        torch.testing.assert_close(scores, before)
+
+
+WHOLE = """
+from labelloom import Component, LabelModule
+
+class Centred(LabelModule):
+    component = Component(kind="label_module", needs={"labels"}, gives={"labels"}, labels="all")
+
+    def __init__(self, config, context):
+        super().__init__(config, context)
+        self.widths = {"labels": context.width("labels")}
+
+    def forward(self, states, batch):
+        return states.add(labels=states.labels - states.labels.mean(1, keepdim=True))
+"""
+
+
+def test_a_mixture_of_every_label_is_cut_to_each_chunk(workplace: Path, tmp_path: Path) -> None:
+    """What comes before a part that needs every label is made once: the text's side stays a mixture meanwhile."""
+    (tmp_path / "centred.py").write_text(WHOLE)
+    modules = [
+        {"use": "standard/label-table", "width": 4},
+        {"use": "maacf/label-groups"},
+        {"use": "maacf/co-attention"},
+        {"use": f"{tmp_path / 'centred.py'}:Centred"},
+    ]
+    spec = {
+        "name": "cut",
+        "data": {"source": str(workplace / "corpus")},
+        "model": {
+            "encoder": {"use": "maacf/multi-aspect", "encoder": BILSTM, "width": 4},
+            "label_modules": modules,
+            "predictor": {"use": "maacf/ncf", "hidden": 4},
+        },
+        "tasks": [{"use": "standard/bce"}],
+    }
+    plan = read_checked(spec, allow_local_code=True)
+    corpus = load_corpus(plan.spec.data)
+    torch.manual_seed(0)
+    model = build(plan, corpus.labels, prepare(plan, corpus)).model.eval()
+    columns = Columns.from_texts([corpus.train.texts[row] for row in range(4)], model.encoder.reader)
+    (batch,) = batches_of(model, columns, [0, 1, 2, 3])
+    with torch.no_grad():
+        dense = model(batch.with_every_label())
+    labels, scores = model.rank(batch, 6, chunk=2)
+    torch.testing.assert_close(dense.gather(1, labels), scores)
+    torch.testing.assert_close(scores, dense.sort(1, descending=True).values)
 
 
 @pytest.mark.parametrize("together", [1, 3, 100])

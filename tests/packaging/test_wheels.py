@@ -80,7 +80,7 @@ def test_the_core_carries_its_licence_and_its_command(wheels):
         "console_scripts": {"labelloom": "labelloom.cli:main"},
         "pytest11": {"labelloom": "labelloom.testing.plugin"},
     }
-    extras = {"baseline", "chinese", "dev", "sample", "tensorboard", "wandb"}
+    extras = {"baseline", "chinese", "dev", "faiss", "sample", "tensorboard", "wandb"}
     assert extras == set(core.metadata.get_all("Provides-Extra"))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,13 +13,16 @@ from labelloom.cli import decision_options as decide
 from labelloom.cli import extras
 from labelloom.cli import group_options as groups
 from labelloom.cli import neighbours as near
+from labelloom.cli import shortlist_options as few
 from labelloom.cli.options import AllowLocalCode, Json
 from labelloom.cli.output import console, print_json
 from labelloom.errors import DataError, SpecError
 
 if TYPE_CHECKING:
+    from labelloom.cli.evaluation_report import Side
     from labelloom.data.corpus import Corpus, Split
     from labelloom.evaluation.decision import Decision
+    from labelloom.evaluation.shortlist_recall import ShortlistRecall
     from labelloom.runs.classifier import Classifier
     from labelloom.runs.folder import RunFolder
     from labelloom.spec.decision import DecisionSettings
@@ -82,6 +86,8 @@ def evaluate_run(
     among: near.Among = None,
     at_least: near.AtLeast = None,
     branch: near.Branch = None,
+    shortlist: few.Measured = None,
+    index: few.Index = None,
     as_json: Json = False,
     allow_local_code: AllowLocalCode = False,
 ) -> None:
@@ -89,7 +95,8 @@ def evaluate_run(
 
     Of its own corpus, or of other documents with labels that it knows. --rule and the options below it try another
     decision without training: it is fitted on the run's own validation split, and nothing is changed without --save.
-    --neighbours shows instead which documents the model takes for alike, label by label.
+    --shortlist scores as predict --shortlist answers, and says what is lost by it. --neighbours shows instead which
+    documents the model takes for alike, label by label.
     """
     near.check_options(context, at_least)
     bounds = groups.asked_bounds(head, mid)
@@ -103,6 +110,8 @@ def evaluate_run(
         raise typer.BadParameter("it says something only of --bootstrap N.", param_hint=lonely)
     if confidence is not None and not 0 < confidence < 1:
         raise typer.BadParameter(f"{confidence:g} does not lie between 0 and 1.", param_hint="--confidence")
+    few.check_options(shortlist, index)
+    few.check_evaluated(shortlist, rarest)
     options = {
         "rule": rule,
         "threshold": threshold,
@@ -118,7 +127,7 @@ def evaluate_run(
     from labelloom.cli.evaluation_report import Report, scores_of_rarest, side
     from labelloom.evaluation.bootstrap import intervals
     from labelloom.report.sections import Scored
-    from labelloom.runs.classifier import load
+    from labelloom.runs.classifier import check_shortlist, load
     from labelloom.runs.folder import RunFolder
     from labelloom.runs.splits import choose_split
 
@@ -130,7 +139,8 @@ def evaluate_run(
     settings = decide.asked_settings(own.settings(), options)
     if save and settings is None:
         raise typer.BadParameter("give the decision to save: --rule per-label, say.", param_hint="--save")
-    classifier = load(run, allow_local_code=allow_local_code)
+    exact = load(run, allow_local_code=allow_local_code)
+    classifier = few.with_shortlist(exact, shortlist, index)
     corpus, trained_on = _corpora(folder, classifier, data, needed=settings is not None or rarest is not None)
     chosen = choose_split(corpus, split)
     one_file = len(corpus.splits) == 1
@@ -142,24 +152,27 @@ def evaluate_run(
     if statistics is not None:
         groups.check_bounds(bounds, statistics.document_count)
     ranking = classifier.rank_split(chosen)
-    few = None
+    of_rarest = None
     if rarest is not None:
         assert statistics is not None
-        few = scores_of_rarest(rarest, classifier, chosen, ranking, statistics)
-    sides = [side(name, own, classifier, chosen, ranking, statistics, few, extra)]
+        of_rarest = scores_of_rarest(rarest, classifier, chosen, ranking, statistics)
+    sides = [side(name, own, classifier, chosen, ranking, statistics, of_rarest, extra)]
     if settings is not None:
         assert trained_on is not None
-        decision = _refitted(classifier, settings, trained_on.validation, len(chosen))
+        decision = _refitted(exact, settings, trained_on.validation, len(chosen))
+        if shortlist is not None:
+            check_shortlist(decision, shortlist)
         if data is None and chosen.name == "validation":
             typer.echo("the decision is fitted on the documents that it is scored on: its scores flatter it", err=True)
-        tried = side(f"{name}: {settings.rule}", decision, classifier, chosen, ranking, statistics, few, extra)
+        tried = side(f"{name}: {settings.rule}", decision, classifier, chosen, ranking, statistics, of_rarest, extra)
         sides = [tried, replace(sides[0], title=f"{name}: the run's own")]
     confidence = confidence or _CONFIDENCE
     extras.refuse_unmeasured(metric, extra, sides[0].outcome)
     scored = Scored(folder, classifier, chosen, ranking, sides[0].outcome, trained_on)
     added = extras.contents(sections, catalogue, scored)
     between = intervals(sides[0].outcome, bootstrap, confidence, seed or 0, extra=extra) if bootstrap else {}
-    report = Report(corpus.name, classifier, sides, statistics, bounds, between, confidence, per_label, extra)
+    held = None if shortlist is None else _held(classifier, chosen, sides)
+    report = Report(corpus.name, classifier, sides, statistics, bounds, between, confidence, per_label, extra, held)
     if as_json:
         print_json(report.as_json() | extras.sections_as_json(added))
     else:
@@ -206,6 +219,14 @@ def _refitted(classifier: Classifier, settings: DecisionSettings, validation: Sp
     for note in fitting_notes(settings, validation.label_sets):
         typer.echo(note, err=True)
     return decision
+
+
+def _held(classifier: Classifier, split: Split, sides: Sequence[Side]) -> ShortlistRecall:
+    """What shortlists hold of the exact ranking, at the k of the metrics and of decisions that give k labels."""
+    from labelloom.evaluation.rules import TopK
+
+    ks = {1, 3, 5} | {each.decision.rule.k for each in sides if isinstance(each.decision.rule, TopK)}
+    return classifier.shortlist_recall(split, ks=sorted(ks))
 
 
 def _save(folder: RunFolder, decision: Decision) -> None:

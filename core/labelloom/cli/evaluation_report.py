@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
+from labelloom.cli import shortlist_options
 from labelloom.cli.group_options import Bounds
 from labelloom.cli.scores import group_table, groups_explained, interval_table, label_table, score_table
 from labelloom.data.corpus import Split
@@ -21,6 +22,7 @@ from labelloom.evaluation.propensity import propensities
 from labelloom.evaluation.ranking import Ranking
 from labelloom.evaluation.rarest import LabelScores, rarest_labels
 from labelloom.evaluation.rules import Fixed
+from labelloom.evaluation.shortlist_recall import ShortlistRecall
 from labelloom.evaluation.summary import GROUPS, groups, per_label
 from labelloom.runs.classifier import Classifier, answers_on
 from labelloom.wording import counted
@@ -86,7 +88,8 @@ class Report:
     """One or two sides, the first of which is what was asked for; the second then is the run's own decision.
 
     `statistics` of training are None where its corpus is gone, `intervals` of the first side's metrics empty where none
-    were asked for. `bounds` are those of head and mid labels, `extra` the metrics of bundles.
+    were asked for. `bounds` are those of head and mid labels, `extra` the metrics of bundles. `shortlist` is None where
+    all labels were scored.
     """
 
     corpus: str
@@ -98,6 +101,7 @@ class Report:
     confidence: float
     every_label: bool
     extra: Mapping[str, Metric]
+    shortlist: ShortlistRecall | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The metrics of the first side, those of groups as `head_micro_f1`, and what else was asked for."""
@@ -109,6 +113,8 @@ class Report:
         if first.outcome.facts.label_scores is not None:
             labels = first.outcome.facts.label_scores.labels.tolist()
             told["rarest"] = [self.classifier.labels.codes[label] for label in labels]
+        if self.shortlist is not None:
+            told["shortlist"] = shortlist_options.as_json(self.shortlist)
         if self.intervals:
             told |= {"confidence": self.confidence, "intervals": {key: list(it) for key, it in self.intervals.items()}}
         return told | ({"labels": list(self._labels())} if self.every_label else {})
@@ -121,6 +127,8 @@ class Report:
         out.print(f"answers: {first.decision.describe()}")
         for other in others:
             out.print(f"the run's own: {other.decision.describe()}")
+        for line in [] if self.shortlist is None else shortlist_options.as_text(self.shortlist):
+            out.print(line)
         out.print()
         columns = {each.title: each.scores for each in self.sides}
         if not others and first.outcome.probabilities:
@@ -178,10 +186,11 @@ class Report:
         ranking = self.sides[0].outcome.ranking
         if ranking is not None and not ranking.complete:
             names = [metric.name for metric in METRICS.values() if "complete ranking" in metric.needs]
-            yield (
-                f"left out: {', '.join(names)}; they need a ranking of all {ranking.label_count:,} labels, and for so "
-                f"many documents only the best {ranking.depth:,} are kept"
-            )
+            kept = f"for so many documents only the best {ranking.depth:,} are kept"
+            if self.shortlist is not None:
+                kept = "only those on shortlists are scored"
+            told = f"they need a ranking of all {ranking.label_count:,} labels, and {kept}"
+            yield f"left out: {', '.join(names)}; {told}"
 
 
 def _at_half(outcome: Outcome, extra: Mapping[str, Metric]) -> dict[str, float]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from labelloom.cli import shortlist_options as few
 from labelloom.cli.options import AllowLocalCode
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ def predict_labels(
     batch_size: Annotated[
         int, typer.Option("--batch-size", min=1, help="Documents that go through the model at once.")
     ] = 32,
+    shortlist: few.Shortlist = None,
+    index: few.Index = None,
     allow_local_code: AllowLocalCode = False,
 ) -> None:
     """Label texts, as they come.
@@ -67,11 +70,12 @@ def predict_labels(
         raise typer.BadParameter(f"{form!r} is not one of {', '.join(_FORMATS)}.", param_hint="--format")
     if delimiter is not None and len(delimiter) != 1:
         raise typer.BadParameter(f"{delimiter!r} is not one sign.", param_hint="--delimiter")
+    few.check_options(shortlist, index)
 
     from labelloom.cli.documents import chunks, format_of, opened
     from labelloom.runs.classifier import load
 
-    classifier = load(run, allow_local_code=allow_local_code)
+    classifier = few.with_shortlist(load(run, allow_local_code=allow_local_code), shortlist, index)
     classifier.batch_size = batch_size
     wanted = _fields(classifier.data, text_fields, delimiter)
     with opened(file) as lines:

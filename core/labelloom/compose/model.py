@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, cast
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +14,14 @@ from labelloom.components import Scale, is_draw, side
 from labelloom.compose.best import Best, best
 from labelloom.compose.iteration import iterative_nodes
 from labelloom.compose.plan import ModelPlan, Node
-from labelloom.interfaces import Batch, Encoder, Part, States, Task
+from labelloom.interfaces import Batch, Encoder, LabelTable, Part, States, Task
+
+if TYPE_CHECKING:
+    from labelloom.compose.shortlist import Shortlist
+
+
+_WAITING = 128 << 20
+"""Bytes of what the label side reads of documents, which lie in memory while these are ranked together."""
 
 
 class Model(nn.Module):
@@ -91,7 +99,9 @@ class Model(nn.Module):
             scores = self._scores(replace(batch, given=given))
             kept = torch.where(masked, scores, kept)
 
-    def rank(self, batch: Batch, k: int, chunk: int = 4096) -> tuple[Tensor, Tensor]:
+    def rank(
+        self, batch: Batch, k: int, chunk: int = 4096, shortlist: Shortlist | None = None
+    ) -> tuple[Tensor, Tensor]:
         """The k best of all L labels of each document: ids (B, k) int64 and scores (B, k), best first.
 
         Equal scores stand in the order of their ids, so the answer is the same for every `chunk`. The document side,
@@ -99,41 +109,93 @@ class Model(nn.Module):
         labels with a running top-k, so memory follows B * chunk. Where scores are a distribution, what they are
         divided by runs along; where several distributions are averaged, it takes a pass of its own. Predictions in
         several passes decide on all labels in each of them, and so does this, whatever `chunk` is.
+
+        With a `shortlist` only the labels on it are scored, and the answer is the k best of these, or all of them.
         """
-        return self.rank_all([batch], k, chunk)[0]
+        return self.rank_all([batch], k, chunk, shortlist)[0]
 
     @torch.no_grad()
-    def rank_all(self, batches: Sequence[Batch], k: int, chunk: int = 4096) -> list[tuple[Tensor, Tensor]]:
+    def rank_all(
+        self, batches: Sequence[Batch], k: int, chunk: int = 4096, shortlist: Shortlist | None = None
+    ) -> list[tuple[Tensor, Tensor]]:
         """The same for several batches, chunk by chunk: what parts take from labels alone runs once for all of them.
 
-        Meanwhile what the label side reads of each batch's documents is kept. Where that is something for each of all
-        labels, the batches are ranked one after the other, so that memory does not grow with their number.
+        Meanwhile what the label side reads of each batch's documents is kept, so only as many batches go together as
+        have 128 MiB of it. Where that is something for each of all labels, they are ranked one after the other.
         """
+        if shortlist is not None:
+            return list(self._rank_listed(batches, k, chunk, shortlist))
         count = batches[0].label_count
         every = torch.arange(count, device=batches[0].rows.device)
         batches = [batch.with_every_label() for batch in batches]
         if self._unmasking is not None or (count <= chunk and self.scale != "distribution"):
             return [best(self(batch).float(), every.expand(len(batch), -1), k) for batch in batches]
-        once, rest = self._split()
-        if len(batches) > 1 and self._for_each_label(once):
-            return [ranked for batch in batches for ranked in self.rank_all([batch], k, chunk)]
+        once, rest = self.split()
+        alone = self._gives(once, "BC")
+        ranked: list[tuple[Tensor, Tensor]] = []
+        waiting: list[_Waiting] = []
+        for batch in batches:
+            waiting.append(_Waiting(batch, self._document_side(batch, once, rest), Best(min(k, count))))
+            if alone or batch is batches[-1] or sum(one.size for one in waiting) >= _WAITING:
+                ranked += self._rank_waiting(waiting, rest, every.split(chunk))
+                waiting = []
+        return ranked
+
+    def _rank_waiting(
+        self, waiting: Sequence[_Waiting], rest: frozenset[str], chunks: Sequence[Tensor]
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """The best labels of the documents of each batch, chunk by chunk of labels."""
         # One distribution has the order of its logits, and those of its tail do not round to 0.
         by_logit = self.scale == "distribution" and len(self.plan.branches) == 1
-        waiting = [_Waiting(batch, self._document_side(batch, once, rest), Best(min(k, count))) for batch in batches]
         if self.scale == "distribution" and not by_logit:
-            for ids in every.split(chunk):
+            for ids in chunks:
                 for one, here in self._chunk(waiting, rest, ids):
                     one.sums = log_sums(here, one.sums)
-        for ids in every.split(chunk):
+        for ids in chunks:
             for one, here in self._chunk(waiting, rest, ids):
                 if by_logit:
                     one.sums = log_sums(here, one.sums)
                 one.best.add(next(iter(here.values())) if by_logit else self._mix(here, one.sums), ids)
-        ranked = []
         for one in waiting:
             labels, scores = one.best.result()
-            ranked.append((labels, (scores - next(iter(one.sums.values()))).exp() if by_logit else scores))
-        return ranked
+            yield labels, (scores - next(iter(one.sums.values()))).exp() if by_logit else scores
+
+    def _rank_listed(
+        self, batches: Sequence[Batch], k: int, chunk: int, shortlist: Shortlist
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """The k best of the labels on each document's shortlist; memory follows these, whatever L is."""
+        once, rest = self.split()
+        nodes = (*self.plan.trunk, *self.plan.branches[0].nodes)
+        # What a part that runs once gives of labels must be of those listed: then all read their documents again.
+        again = self._gives(once, "C")
+        live = self.inference if again else rest
+        read = {name for node in nodes if node.path in rest for name in node.reads if not is_draw(name)}
+        waiting: list[tuple[Batch, States]] = []
+        documents: list[Tensor] = []
+        size = 0
+        for batch in batches:
+            # What a document is compared by does not depend on which labels are under consideration.
+            bare = batch.with_labels(batch.rows.new_zeros(1, 1))
+            states = self._run(nodes, once, States(), bare)
+            documents.append(states.get(shortlist.query))
+            waiting.append((batch, States() if again else states.only(read)))
+            size += sum(tensor.nbytes for tensor in (documents[-1], *waiting[-1][1].tensors()))
+            if batch is not batches[-1] and size < _WAITING:
+                continue
+            table = cast(LabelTable, self._run(nodes, shortlist.table_live & rest, states, bare).label_table)
+            listed = shortlist.labels(torch.cat(documents), table, batch.label_count)
+            for (one, given), ids in zip(waiting, listed.split([len(one) for one, _ in waiting]), strict=True):
+                yield best(self._score_listed(one, given, ids.split(chunk, 1), live), ids, k)
+            waiting, documents, size = [], [], 0
+
+    def _score_listed(self, batch: Batch, given: States, chunks: Sequence[Tensor], live: frozenset[str]) -> Tensor:
+        """(B, S) fp32: the final scores of each document's own labels, (B, C) a chunk; `given` is there before."""
+        (branch,) = self.plan.branches
+        nodes, kept, scores = (*self.plan.trunk, *branch.nodes), dict[tuple[object, ...], Any](), list[Tensor]()
+        for ids in chunks:
+            states = self._run(nodes, live, given, replace(batch.with_labels(ids), kept=kept))
+            scores.append(cast(Tensor, states.scores))
+        return self._mix({branch.name: torch.cat(scores, 1)}, {}).float()
 
     def _document_side(self, batch: Batch, once: frozenset[str], rest: frozenset[str]) -> dict[str, States]:
         """By branch, of the states that the parts in `once` make, those that the parts in `rest` read."""
@@ -178,7 +240,7 @@ class Model(nn.Module):
         mixed = torch.stack([branch.share * made[branch.name] for branch in self.plan.branches]).sum(0)
         return mixed.clamp(max=1)  # rounded shares of branches that are certain may add up to a little more
 
-    def _split(self) -> tuple[frozenset[str], frozenset[str]]:
+    def split(self) -> tuple[frozenset[str], frozenset[str]]:
         """The live paths that run once, and those that run per chunk."""
         once: set[str] = set()
         for branch in self.plan.branches:
@@ -194,23 +256,29 @@ class Model(nn.Module):
         once.add(self.plan.encoder.path)
         return frozenset(once), self.inference - once
 
-    def _for_each_label(self, once: frozenset[str]) -> bool:
-        """Whether the parts in `once` give something for each document and each of all labels."""
-        given = {name for node in self.plan.nodes if node.path in once for name in node.signature.gives}
+    def part(self, path: str) -> Part:
+        """The part at `path`, which no other part holds."""
+        return self._parts[path]
+
+    def _gives(self, paths: frozenset[str], wanted: str) -> bool:
+        """Whether the parts at `paths` give a field that has the axes `wanted`: "BC" something for each document and
+        each label under consideration."""
+        given = {name for node in self.plan.nodes if node.path in paths for name in node.signature.gives}
         axes = {"labels": "BCK", "scores": "BC", **self._axes}
-        return any({"B", "C"} <= set(axes.get(name, "")) for name in given)
+        return any(set(wanted) <= set(axes.get(name, "")) for name in given)
 
     def _pick(self, states: States, ids: Tensor) -> States:
         """The label-side fields of `states`, made for every label, cut to the chunk `ids`."""
-        return replace(
-            states,
-            labels=None if states.labels is None else states.labels[:, ids],
-            scores=None if states.scores is None else states.scores[:, ids],
-            extra={
-                name: value.index_select(self._axes[name].index("C"), ids) if "C" in self._axes[name] else value
-                for name, value in states.extra.items()
-            },
-        )
+
+        def cut(name: str, axes: str) -> Any:
+            mixture = states.mixture(name)
+            if mixture is not None:
+                return mixture.at(ids)
+            value = states.get(name)
+            return value.index_select(axes.index("C"), ids) if value is not None and "C" in axes else value
+
+        own = {name: cut(name, self._axes[name]) for name in states.extra}
+        return states.add(own, labels=cut("labels", "BCK"), scores=cut("scores", "BC"))
 
     def _label_side(self, node: Node) -> bool:
         names = [*node.signature.gives, *node.reads]
@@ -227,6 +295,12 @@ class _Waiting:
     best: Best
     kept: dict[tuple[object, ...], Any] = field(default_factory=dict)
     sums: dict[str, Tensor] = field(default_factory=dict)
+
+    @cached_property
+    def size(self) -> int:
+        """Bytes of its document side; what several branches share counts once."""
+        held = [tensor.untyped_storage() for states in self.branches.values() for tensor in states.tensors()]
+        return sum({storage.data_ptr(): storage.nbytes() for storage in held}.values())
 
 
 class Assembly(nn.Module):

@@ -3,6 +3,7 @@
 from labelloom.interfaces.batch import Batch, Loss, Targets
 from labelloom.interfaces.encoder import Encoder, Reader, SharedReader, masked_mean, pad, stable_digest
 from labelloom.interfaces.label_module import LabelModule, masked_softmax
+from labelloom.interfaces.mixture import Mixture, added
 from labelloom.interfaces.part import Assets, Context, Files, Part, Widths
 from labelloom.interfaces.predictor import Predictor
 from labelloom.interfaces.sampler import Draw, LabelledRows, Rng, Sampler
@@ -20,6 +21,7 @@ __all__ = [
     "LabelTable",
     "LabelledRows",
     "Loss",
+    "Mixture",
     "Part",
     "Predictor",
     "Reader",
@@ -30,6 +32,7 @@ __all__ = [
     "Targets",
     "Task",
     "Widths",
+    "added",
     "masked_mean",
     "masked_softmax",
     "pad",

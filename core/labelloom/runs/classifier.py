@@ -19,12 +19,17 @@ from labelloom.evaluation.metrics import evaluate
 from labelloom.evaluation.predictions import Predictions
 from labelloom.evaluation.ranking import Ranking
 from labelloom.evaluation.rarest import LabelScores
+from labelloom.evaluation.rules import TopK
+from labelloom.evaluation.shortlist_recall import ShortlistRecall, share_held
 from labelloom.runs.folder import RunFolder
 from labelloom.spec.data import DataSettings
 from labelloom.spec.decision import DecisionSettings
+from labelloom.wording import counted
 
 if TYPE_CHECKING:
+    from labelloom.compose.shortlist import Index
     from labelloom.evaluation.neighbours import Neighbours
+    from labelloom.runs.network import Network
 
 
 class Ranks(Protocol):
@@ -145,6 +150,46 @@ class Classifier:
         answers = self.predictions(split)
         return evaluate(split.label_sets, answers.predicted, answers.ranking, probabilities=self.probabilities)
 
+    def with_shortlist(self, count: int, index: Index = "torch") -> Classifier:
+        """The same classifier, scoring only the `count` labels of each document whose vectors are nearest to it.
+
+        It is for models with very many labels, and loses what is best and on no shortlist: `shortlist_recall` tells how
+        much. The decision stays as it was fitted, on exact rankings.
+
+        Args:
+            count: how many labels of each document are scored, and ranked at most.
+            index: what finds the nearest vectors: "torch" compares all of them, "faiss" a part of them.
+
+        Raises:
+            RunError: when the model cannot work with a shortlist, its decision gives more labels than are on it, or
+                faiss is asked for and not installed.
+            ValueError: when `count` is below 1.
+        """
+        check_shortlist(self.decision, count)
+        model = self._network("vectors of labels to make a shortlist by", "label_table").with_shortlist(count, index)
+        return Classifier(self.name, model, self.labels, self.decision, self.data, self.batch_size)
+
+    def shortlist_recall(self, split: Split, documents: int = 200, ks: Sequence[int] = (1, 3, 5)) -> ShortlistRecall:
+        """How many of the k best labels of all are on the shortlist, for a few documents of a split, evenly spread.
+
+        These are ranked exactly, too. A k above the number of labels is left out. Raises RunError for a classifier
+        without a shortlist, ValueError when `documents` is below 1.
+        """
+        if documents < 1:
+            raise ValueError(f"documents must be at least 1, not {documents}")
+        model = self._network("vectors of labels to make a shortlist by", "label_table")
+        if model.shortlist is None:
+            raise RunError(
+                f"{self.name} ranks every label: there is no shortlist to measure",
+                suggestions=["with_shortlist(500).shortlist_recall(split), say"],
+            )
+        count, total = min(model.shortlist.count, len(self.labels)), len(split)
+        rows = np.arange(min(documents, total), dtype=np.int64) * total // min(documents, total)
+        texts = split.texts.take(rows)
+        exact, listed = model.exact.rank_texts(texts, self.batch_size), self.rank(texts)
+        recall = {k: share_held(exact, listed, k) for k in ks if k <= len(self.labels)}
+        return ShortlistRecall(count, len(self.labels), model.shortlist.index, len(rows), total, recall)
+
     def neighbours(
         self,
         corpus: Corpus,
@@ -176,16 +221,22 @@ class Classifier:
             raise ValueError(f"count must be at least 1, not {count}")
         if labels is not None and not labels:
             raise ValueError("no label is asked for: name one at least, or leave labels out for those of the document")
-        # A baseline labels texts without torch.
+        network = self._network("vectors of labels to compare documents by", "labels")
         from labelloom.runs.neighbours import find_neighbours
+
+        return find_neighbours(network, self.labels, corpus, document, labels, split, count, branch, self.batch_size)
+
+    def _network(self, what: str, given_as: str) -> Network:
+        """The model, which must be made of parts. Raises RunError for a baseline: it has no `what`."""
+        # A baseline labels texts without torch.
         from labelloom.runs.network import Network
 
         if not isinstance(self.model, Network):
             raise RunError(
-                f"{self.name} is a linear baseline, which has no vectors of labels to compare documents by",
-                suggestions=["a run of labelloom train whose model gives labels"],
+                f"{self.name} is a linear baseline, which has no {what}",
+                suggestions=[f"a run of labelloom train whose model gives {given_as}"],
             )
-        return find_neighbours(self.model, self.labels, corpus, document, labels, split, count, branch, self.batch_size)
+        return self.model
 
     def _answers(self, ranking: Ranking, top_k: int | None) -> Iterator[list[LabelScore]]:
         chosen = None if top_k else self.decision.decide(ranking)
@@ -203,6 +254,16 @@ def _text(text: object, number: int) -> str:
     if not isinstance(text, str):
         raise TypeError(f"text {number} must be a string, not {text!r}")
     return text
+
+
+def check_shortlist(decision: Decision, count: int) -> None:
+    """Raises RunError where `decision` gives every document more labels than a shortlist of `count` has."""
+    if isinstance(decision.rule, TopK) and decision.rule.k > count:
+        raise RunError(
+            f"{decision.rule.describe()} cannot be given: only the {counted(count, 'label')} on its shortlist "
+            f"{'is' if count == 1 else 'are'} ranked",
+            suggestions=[f"a shortlist of {decision.rule.k} labels or more"],
+        )
 
 
 def answers_on(split: Split, ranking: Ranking, decision: Decision, labels: LabelSpace) -> Predictions:
@@ -240,4 +301,4 @@ def load(run: str | Path, *, allow_local_code: bool = False, device: str | None 
     return Classifier(spec.name, network, labels, decision, spec.data)
 
 
-__all__ = ["Classifier", "LabelScore", "Ranks", "answers_on", "load"]
+__all__ = ["Classifier", "LabelScore", "Ranks", "answers_on", "check_shortlist", "load"]

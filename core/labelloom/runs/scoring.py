@@ -10,6 +10,7 @@ import torch
 
 from labelloom.compose.batches import plain_batch
 from labelloom.compose.model import Model
+from labelloom.compose.shortlist import Shortlist
 from labelloom.data.batching import evaluation_batches
 from labelloom.data.cache import cache_folder
 from labelloom.data.columns import Columns, tokenised
@@ -18,9 +19,9 @@ from labelloom.errors import RunError
 from labelloom.evaluation.depth import depth_for
 from labelloom.evaluation.ranking import Ranking
 
-_DOCUMENTS = 256
-"""Documents that are ranked together at least, so that what label sides take from labels alone is computed less often;
-meanwhile what they read of these documents lies in memory."""
+_DOCUMENTS = 1024
+"""Documents that are ranked together, so that what label sides take from labels alone is computed less often; fewer
+where what these read of documents is large (`Model.rank_all`)."""
 _LABELS = 4096
 """Labels that are scored at once; more are scored in chunks."""
 _PAIRS = 1 << 16
@@ -32,19 +33,28 @@ RankedBatch = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Rows (n,), label ids (n, depth) and scores (n, depth) of one batch."""
 
 
-def rank_columns(model: Model, columns: Columns, label_count: int, batch_size: int) -> Ranking:
-    """The best labels of every document of `columns`, in their order; how many, `depth_for` says."""
-    return gathered(ranked_batches(model, columns, label_count, batch_size), len(columns), label_count)
+def rank_columns(
+    model: Model, columns: Columns, label_count: int, batch_size: int, shortlist: Shortlist | None = None
+) -> Ranking:
+    """The best labels of every document of `columns`, in their order; how many, `depth_for` says.
+
+    With a `shortlist` no more than are on it, and only these are scored.
+    """
+    batches = ranked_batches(model, columns, label_count, batch_size, shortlist=shortlist)
+    return gathered(batches, len(columns), label_count, None if shortlist is None else shortlist.count)
 
 
-def rank_split(model: Model, split: Split, label_count: int, batch_size: int) -> Ranking:
+def rank_split(
+    model: Model, split: Split, label_count: int, batch_size: int, shortlist: Shortlist | None = None
+) -> Ranking:
     """The same for a split, tokenised once and cached."""
-    return rank_columns(model, tokenised(split, model.encoder.reader, cache_folder()), label_count, batch_size)
+    columns = tokenised(split, model.encoder.reader, cache_folder())
+    return rank_columns(model, columns, label_count, batch_size, shortlist)
 
 
-def gathered(batches: Iterable[RankedBatch], documents: int, label_count: int) -> Ranking:
-    """The ranking of all documents from that of each batch."""
-    depth = depth_for(documents, label_count)
+def gathered(batches: Iterable[RankedBatch], documents: int, label_count: int, most: int | None = None) -> Ranking:
+    """The ranking of all documents from that of each batch, with at most `most` labels of each."""
+    depth = min(depth_for(documents, label_count), most or label_count)
     labels = np.empty((documents, depth), dtype=np.int64)
     scores = np.empty((documents, depth), dtype=np.float32)
     for rows, ids, values in batches:
@@ -53,7 +63,13 @@ def gathered(batches: Iterable[RankedBatch], documents: int, label_count: int) -
 
 
 def ranked_batches(
-    model: Model, columns: Columns, label_count: int, batch_size: int, rank: int = 0, world: int = 1
+    model: Model,
+    columns: Columns,
+    label_count: int,
+    batch_size: int,
+    rank: int = 0,
+    world: int = 1,
+    shortlist: Shortlist | None = None,
 ) -> Iterator[RankedBatch]:
     """One ranked batch after the other, documents of like length together; every `world`-th one from `rank` on.
 
@@ -63,6 +79,8 @@ def ranked_batches(
     reader = model.encoder.reader
     depth = depth_for(len(columns), label_count)
     chunk, together = chunk_of(label_count, batch_size), together_of(label_count, batch_size)
+    if shortlist is not None:
+        chunk = max(_FEWEST, _PAIRS // batch_size)  # of each document its own, a vector for each pair
     training = model.training
     model.eval()
     mine = evaluation_batches(columns.lengths, batch_size)[rank::world]
@@ -71,7 +89,7 @@ def ranked_batches(
             rows_of = mine[start : start + together]
             batches = [plain_batch(columns.rows(rows), reader, label_count).to(device) for rows in rows_of]
             with torch.inference_mode():
-                ranked = model.rank_all(batches, depth, chunk)
+                ranked = model.rank_all(batches, depth, chunk, shortlist)
             for rows, (ids, values) in zip(rows_of, ranked, strict=True):
                 yield rows, ids.cpu().numpy(), _finite(values.float().cpu().numpy())
     finally:

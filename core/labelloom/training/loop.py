@@ -116,8 +116,13 @@ def train_stage(job: Job, number: int, progress: Progress, saved: Saved) -> None
     refuse_sparse(job.assembly, accelerator)
     if budget is not None and validation is not None and not is_of_tasks(metric):
         # What a first batch takes longer would count for every batch that is still to be scored.
-        with accelerator.autocast():
-            next(ranked_batches(job.assembly.model, validation.columns, len(job.corpus.labels), settings.batch_size))
+        columns = validation.columns
+        with accelerator.autocast():  # one batch alone, as if each process had a document
+            next(
+                ranked_batches(
+                    job.assembly.model, columns, len(job.corpus.labels), settings.batch_size, world=len(columns)
+                )
+            )
     module.train()
     torch.manual_seed(stable_key(key, "dry"))
     dry_batch, dry_targets = feed.draw(feed.anchors[:_DRY_DOCUMENTS], stable_key(key, "dry"))

@@ -10,7 +10,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from labelloom.data.corpus import Corpus
-from labelloom.interfaces import Assets, Batch, Context, LabelModule, LabelTable, States, masked_softmax
+from labelloom.interfaces import (
+    Assets,
+    Batch,
+    Context,
+    LabelModule,
+    LabelTable,
+    Mixture,
+    States,
+    masked_softmax,
+)
 from labelloom_maacf.aspects import aspects_of, compared, to_aspects
 from labelloom_maacf.config import LabelGroupsConfig
 
@@ -18,10 +27,12 @@ from labelloom_maacf.config import LabelGroupsConfig
 class _Groups(NamedTuple):
     """What is known of labels and their groups without a document; B in place of 1 where each has its own labels.
 
-    mask     (1, C, k) bool: which neighbours there are
-    vectors  (1, C, k, D): h_ik
-    judged   (1, n or 1, C, k): h_ik . w_n; None where there is one aspect
-    fused    (1, C, k, D): the group's half of W_f times h_ik
+    Labels come last but for the vectors' width: a softmax over few neighbours is slow where these do.
+
+    mask     (1, k, C) bool: which neighbours there are
+    vectors  (1, k, C, D): h_ik
+    judged   (1, n or 1, k, C): h_ik . w_n; None where there is one aspect
+    fused    (1, k, C, D): the group's half of W_f times h_ik
     """
 
     mask: Tensor
@@ -43,9 +54,9 @@ class LabelGroups(LabelModule):
 
     A label has fewer neighbours where fewer others occur with it; without any, H^g = 0.
 
-    H^g is a sum of h_ik, each with the weight sum_n beta_n alpha_nk, and h_n . w_n one of h_ik . w_n. So neither the n
-    vectors h_n of each document and label are made, nor the group's vectors again for each document, and the group's
-    half of W_f is applied to the group's vectors.
+    H^g is a sum of h_ik, each with the weight sum_n beta_n alpha_nk, and h_n . w_n one of h_ik . w_n. So the n vectors
+    h_n of each document and label are not made, and the group's half of W_f is applied to the group's vectors: H is a
+    mixture of vectors that are the same for all documents.
     """
 
     @classmethod
@@ -80,8 +91,8 @@ class LabelGroups(LabelModule):
         labels, groups = batch.once_for_labels(lambda: self._without_document(table, batch), self.path)
         if groups is not None:
             vectors = groups.vectors
-            scores = compared(aspects, vectors.flatten(1, 2)).unflatten(-1, vectors.shape[1:3])  # (B, n, C, k)
-            labels = labels + self._mixed(groups, scores)
+            scores = compared(aspects, vectors.flatten(1, 2)).unflatten(-1, vectors.shape[1:3])  # (B, n, k, C)
+            return states.add(labels=Mixture(self._weights(groups, scores), groups.fused, side="label", base=labels))
         return states.add(labels=labels.expand(len(aspects), -1, -1))
 
     def _without_document(self, table: LabelTable, batch: Batch) -> tuple[Tensor, _Groups | None]:
@@ -90,24 +101,21 @@ class LabelGroups(LabelModule):
         labels = F.linear(own, self.fuse.weight[:, : self.width], self.fuse.bias)
         if not self.config.k:
             return labels, None
-        ids = batch.look_up(cast(Tensor, self.neighbours))  # of labels that are not under consideration, too
+        ids = batch.look_up(cast(Tensor, self.neighbours)).mT  # of labels that are not under consideration, too
         vectors = self.project(table(ids))
-        judged = None if self.judge is None else F.linear(vectors, self.judge.weight).movedim(-1, 1)
+        judged = None if self.judge is None else F.linear(vectors, self.judge.weight).movedim(-1, 1).contiguous()
         fused = F.linear(vectors, self.fuse.weight[:, self.width :])
-        groups = _Groups(batch.look_up(cast(Tensor, self.mask)), vectors, judged, fused)
+        groups = _Groups(batch.look_up(cast(Tensor, self.mask)).mT.contiguous(), vectors, judged, fused)
         if self.query is None:
             return labels, groups
-        return labels + self._mixed(groups, self.query(vectors).movedim(-1, 1)), None
+        weights = self._weights(groups, self.query(vectors).movedim(-1, 1))
+        return Mixture(weights, fused, side="label", base=labels).made, None
 
-    def _mixed(self, groups: _Groups, scores: Tensor) -> Tensor:
-        """(1 or B, C, D): the group's half of W_f times H^g, from the scores (1 or B, n, C, k) of eq. 4."""
-        alpha = masked_softmax(scores, groups.mask[:, None])
+    def _weights(self, groups: _Groups, scores: Tensor) -> Tensor:
+        """(1 or B, k, C): each neighbour's weight in H^g, from the scores (1 or B, n, k, C) of eq. 4."""
+        alpha = masked_softmax(scores, groups.mask[:, None], dim=2)
         if groups.judged is None or self.judge is None:
-            weights = alpha[:, 0]
-        else:
-            found = (alpha * groups.judged).sum(-1)  # (1 or B, n, C): h_n . w_n
-            beta = (found if self.judge.bias is None else found + self.judge.bias[:, None]).softmax(1)
-            weights = (beta[..., None] * alpha).sum(1)  # (1 or B, C, k)
-        if len(groups.fused) == 1:
-            return torch.einsum("bck,ckd->bcd", weights, groups.fused[0])
-        return torch.einsum("bck,bckd->bcd", weights, groups.fused)
+            return alpha[:, 0]
+        found = (alpha * groups.judged).sum(2)  # (1 or B, n, C): h_n . w_n
+        beta = (found if self.judge.bias is None else found + self.judge.bias[:, None]).softmax(1)
+        return (beta[:, :, None] * alpha).sum(1)

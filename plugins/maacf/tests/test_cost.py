@@ -1,4 +1,4 @@
-"""What the parts keep in memory for many labels, and that no GPU has to wait for them."""
+"""What the parts compute and keep in memory for many labels, and that no GPU has to wait for them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ import pytest
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import FlopCounterMode
 
 from labelloom.interfaces import Batch, Context, LabelModule, Part, States
+from labelloom_maacf import ncf
 from labelloom_maacf.co_attention import CoAttention
 from labelloom_maacf.config import CoAttentionConfig, LabelGroupsConfig, NCFConfig
 from labelloom_maacf.label_groups import LabelGroups
@@ -41,7 +43,7 @@ def parts(make_context: Callable[..., Context]) -> dict[str, Part]:
     context = make_context(
         {"neighbours": NEIGHBOURS}, count=L, aspects=(N, D), label_table=D, labels=D, document=D, maacf__text=D
     )
-    return {
+    made = {
         "groups": LabelGroups(LabelGroupsConfig(k=K), context),
         "groups-mcf": LabelGroups(LabelGroupsConfig(k=K, attention="self"), context),
         "co-attention": CoAttention(CoAttentionConfig(), context),
@@ -49,6 +51,9 @@ def parts(make_context: Callable[..., Context]) -> dict[str, Part]:
         "ncf": CollaborativeFiltering(NCFConfig(hidden=D), context),
         "ncf-of-table": CollaborativeFiltering(NCFConfig(text="document", label="label_table", hidden=D), context),
     }
+    for name, part in made.items():
+        part.path = name
+    return made
 
 
 def states_of(table: Tensor) -> States:
@@ -89,3 +94,42 @@ def test_nothing_is_read_back_from_the_device(
         for ids in (None, torch.zeros(B, L, dtype=torch.int64)):
             batch = make_batch(B, labels=L, ids=ids)
             assert given(part, states_of(torch.randn(L, D)), batch).is_meta
+
+
+def ranked(parts: dict[str, Part], states: States, batch: Batch) -> Tensor:
+    """The scores of the paper's model, whose fields are read by its predictor alone."""
+    with torch.no_grad():
+        for name in ("groups", "co-attention", "ncf"):
+            states = parts[name].eval()(states, batch)
+    return states.first("scores")
+
+
+def test_to_rank_labels_no_vector_is_made_for_a_document_and_a_label(
+    make_context: Callable[..., Context], make_batch: Callable[..., Batch], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a side's half of the first layer makes of its vectors is mixed for a few labels at once."""
+    monkeypatch.setattr(ncf, "_AT_ONCE", B * 7 * D)
+    states, batch = states_of(torch.randn(L, D)), make_batch(B, labels=L)
+    with Largest() as largest:
+        ranked(parts(make_context), states, batch)
+    assert B * N * K * L == 7200  # the weights of a group's labels, for each aspect
+    assert largest.numbers == max(B * N * K * L, K * L * D) < B * L * D
+
+
+def test_a_further_batch_multiplies_what_is_weighed_and_no_matrix(
+    make_context: Callable[..., Context], make_batch: Callable[..., Batch]
+) -> None:
+    """Of documents that meet a chunk of labels second: n products for a label and n for each of its k neighbours."""
+    made, kept = parts(make_context), {}
+    states = [states_of(torch.randn(L, D)) for _ in range(2)]
+    counted = []
+    for one in states:
+        batch = make_batch(B, labels=L, kept={}, kept_of_labels=kept)
+        with FlopCounterMode(display=False) as flops:
+            ranked(made, one, batch)
+        counted.append(flops.get_total_flops())
+    aspects_through_the_layer = 2 * B * N * D * D
+    assert counted[1] == 2 * B * L * N * (1 + K) * D + aspects_through_the_layer
+    judged = 2 * L * K * D * N
+    of_labels = 2 * L * D * D * (1 + K) * 2  # W_f and W, of each label and its neighbours
+    assert counted[0] == counted[1] + of_labels + judged

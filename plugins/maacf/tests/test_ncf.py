@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from labelloom.components import Component
-from labelloom.interfaces import Batch, Context, States
+from labelloom.interfaces import Batch, Context, Mixture, States
+from labelloom_maacf import ncf
 from labelloom_maacf.config import NCFConfig
 from labelloom_maacf.hooks import labelloom_components
 from labelloom_maacf.ncf import CollaborativeFiltering
@@ -89,6 +91,71 @@ def test_against_a_perceptron_over_concatenated_vectors(
     scores = part(states, batch).scores
     assert scores.shape == (4, batch.label_ids.shape[1])
     agree(scores, naive(part, states, vectors, batch), [*leaves, *part.parameters()])
+
+
+def mixed(states: States, own: bool) -> tuple[States, list[Tensor]]:
+    """The same with mixtures of two vectors a document, and of two a label or each document's `own`; the new leaves."""
+    count = states.first("labels").shape[1]
+
+    def leaf(*shape: int) -> Tensor:
+        return torch.randn(*shape, dtype=torch.float64, requires_grad=True)
+
+    leaves = [leaf(4, 2, count), leaf(4, 2, 1, 3), leaf(4, 2, count), leaf(4 if own else 1, 2, count, 4)]
+    leaves.append(leaf(*leaves[3].shape[:1], *leaves[3].shape[2:]))
+    text = Mixture(leaves[0], leaves[1], side="document")
+    label = Mixture(leaves[2], leaves[3], side="label", base=leaves[4])
+    return states.add({"maacf.text": text, "other.label": label}, labels=label), leaves
+
+
+@pytest.mark.parametrize("layers", [1, 2, 3])
+@pytest.mark.parametrize("own", [False, True])
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [("maacf.text", "labels"), ("maacf.text", "label_table"), ("document", "labels"), ("other.text", "other.label")],
+)
+def test_mixtures_against_a_perceptron_over_concatenated_vectors(
+    make_part: Callable[..., CollaborativeFiltering],
+    make_batch: Callable[..., Batch],
+    agree: Callable[..., None],
+    text: str,
+    label: str,
+    own: bool,
+    layers: int,
+) -> None:
+    part = make_part(text, label, layers=layers)
+    batch = make_batch(4, ids=CHOICES["own"] if own else None)
+    states, vectors, leaves = states_of(batch)
+    states, more = mixed(states, own)
+    scores = part(states, batch).scores
+    # What a mixture has made it keeps, and a graph is gone through once.
+    again = states.add(
+        {name: replace(states.mixture(name)) for name in ("maacf.text", "other.label")},
+        labels=replace(states.mixture("labels")),
+    )
+    agree(scores, naive(part, again, vectors, batch), [*leaves, *more, *part.parameters()])
+
+
+@pytest.mark.parametrize("layers", [1, 2, 3])
+@pytest.mark.parametrize("labels_at_once", [1, 2, 4, 6, 100])
+@pytest.mark.parametrize(("text", "label"), [*FIELDS, ("mixed", "mixed")])
+def test_scores_are_the_same_however_many_are_made_at_once(
+    make_part: Callable[..., CollaborativeFiltering],
+    make_batch: Callable[..., Batch],
+    monkeypatch: pytest.MonkeyPatch,
+    text: str,
+    label: str,
+    labels_at_once: int,
+    layers: int,
+) -> None:
+    part = make_part(layers=layers) if text == "mixed" else make_part(text, label, layers=layers)
+    batch = make_batch(4)
+    states, _, _ = states_of(batch)
+    if text == "mixed":
+        states, _ = mixed(states, own=False)
+    expected = part(states, batch).scores
+    monkeypatch.setattr(ncf, "_AT_ONCE", 4 * labels_at_once * part.first.out_features)
+    with torch.no_grad():
+        torch.testing.assert_close(part(states, batch).scores, expected)
 
 
 @pytest.mark.parametrize(("options", "widths"), [({}, [256, 1]), ({"layers": 1}, [1]), ({"layers": 3}, [256, 128, 1])])
