@@ -59,7 +59,7 @@ def picked(states: States, batch: Batch, axes: Mapping[str, str]) -> States:
     fields = {name: batch.pick(value) for name in ("labels", "scores") if (value := states.get(name)) is not None}
     own = {
         name: batch.pick(value)
-        for name, value in states.extra.items()
-        if axes.get(name, "").startswith("BC") and isinstance(value, Tensor)
+        for name in states.extra
+        if axes.get(name, "").startswith("BC") and isinstance(value := states.get(name), Tensor)
     }
     return states.add(own, **fields)

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from labelloom.bundles import Catalogue, load_target
 from labelloom.components import Component
-from labelloom.config import Config, held_kinds, held_specs
+from labelloom.config import Config, held_kinds
 from labelloom.spec import read_raw
 
 Options = Mapping[str, Any]
@@ -103,11 +103,6 @@ def config_of(component: Component) -> type[BaseModel]:
     """The class of a component's options."""
     model: type[BaseModel] = load_target(component.config, component.name) if component.config else Config
     return model
-
-
-def holds_parts(config: BaseModel) -> bool:
-    """Whether options with these values hold parts."""
-    return any(True for _ in held_specs(config))
 
 
 def _tables(value: Any) -> Iterator[dict[str, Any]]:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any, cast
 
 from labelloom.components import FIELDS
-from labelloom.interfaces import States
+from labelloom.interfaces import Mixture, States
 from labelloom.interfaces.part import Width
 
 
@@ -27,6 +27,11 @@ class Watched(States):
         """As States do."""
         self.read.add(name)
         return super().get(name)
+
+    def mixture(self, name: str) -> Mixture | None:
+        """As States do."""
+        self.read.add(name)
+        return super().mixture(name)
 
     def add(self, own: Mapping[str, Any] | None = None, **fields: Any) -> States:
         """As States do; what is only passed on is not read."""

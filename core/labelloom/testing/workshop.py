@@ -13,6 +13,7 @@ import torch
 
 from labelloom.bundles import Catalogue, load_target
 from labelloom.components import Component, Kind
+from labelloom.compose.batches import make_batch, plain_batch, plain_draw
 from labelloom.compose.build import AllAssets
 from labelloom.compose.check import check_held
 from labelloom.compose.plan import Node
@@ -151,7 +152,6 @@ class Workshop:
 
 def encode_with(part: Part, fields: Fields, labels: int) -> Callable[[Sequence[str]], States]:
     """What `initialise` reads texts with: an encoder itself, or made-up tokens for any other part."""
-    from labelloom.compose.batches import make_batch, plain_batch, plain_draw
 
     @torch.no_grad()
     def encode(texts: Sequence[str]) -> States:

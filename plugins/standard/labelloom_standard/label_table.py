@@ -38,7 +38,7 @@ class LabelTable(LabelModule):
         told = names if config.init == "names" else map(str.strip, descriptions)
         self.texts = [text or name for text, name in zip(told, names, strict=True)]
         self.vectors = nn.Embedding(len(context.labels), width, sparse=config.sparse)
-        nn.init.normal_(self.vectors.weight, std=width**-0.5)
+        nn.init.normal_(self.vectors.weight, std=config.std or width**-0.5)
         self.widths = {"label_table": width}
 
     @torch.no_grad()

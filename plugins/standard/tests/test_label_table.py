@@ -39,6 +39,13 @@ def test_random_vectors_have_length_one_on_average(make_context: Any) -> None:
     assert abs(lengths.mean().item() - 1) < 0.02
 
 
+def test_random_vectors_may_be_spread_as_told(make_context: Any) -> None:
+    torch.manual_seed(0)
+    context = Context("x", {}, LabelSpace(*[tuple(map(str, range(500)))] * 2))
+    weight = LabelTable(LabelTableConfig(width=64, std=0.7), context).vectors.weight
+    assert abs(weight.std().item() - 0.7) < 0.02
+
+
 def word_states(width: int) -> Callable[[Sequence[str]], States]:
     """An encoder whose state of a word is its length times (1, 2, ...), with a special position before each name."""
 

@@ -22,6 +22,9 @@ class LabelTableConfig(Config):
         description="How vectors start: at random, or as the mean of the encoder's tokens of the label's name, or of "
         "its description (of its name where there is none).",
     )
+    std: float | None = Field(
+        None, gt=0, description="Standard deviation of the numbers of a random vector; default 1 / sqrt(width)."
+    )
     sparse: bool = Field(
         False,
         description="Whether a step computes gradients and moves moments of those rows alone that it looks up: for "
