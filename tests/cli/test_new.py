@@ -46,7 +46,7 @@ def test_it_writes_a_bundle_and_says_what_comes_next(labelloom_: Callable[..., R
     assert result.exit_code == 0, result.output
     assert result.stdout == (
         "labelloom-my-paper is the bundle my-paper with a label module, my-paper/label-gate. Next:\n\n"
-        "    pip install --editable labelloom-my-paper\n"
+        "    pip install --editable 'labelloom-my-paper[dev]'\n"
         "    pytest labelloom-my-paper\n"
         "    labelloom train my-paper/label-gate\n"
     )

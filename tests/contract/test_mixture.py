@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -66,6 +67,7 @@ def test_the_sum_against_a_loop(way: str, based: bool) -> None:
     mixture, leaves = mixture_of(way, based)
     agree(mixture.made, naive(mixture), leaves)
     assert mixture.made is mixture.made
+    assert mixture.shape == mixture.made.shape
     assert mixture.shared == (way != "own labels")
 
 
@@ -117,13 +119,86 @@ def test_sums_of_several_terms() -> None:
 
 
 @pytest.mark.parametrize("read", [lambda states: states.labels, lambda states: states.first("label_table", "labels")])
-def test_a_field_is_made_when_it_is_read(read: Callable[[States], Tensor]) -> None:
+def test_a_field_is_made_when_it_is_read(read: Callable[[States], Tensor], monkeypatch: pytest.MonkeyPatch) -> None:
     mixture, _ = mixture_of("label", True)
+    made: list[Any] = []
+    monkeypatch.setattr("labelloom.interfaces.mixture.added", lambda *terms: made.extend(terms) or added(*terms))
     states = States(document=torch.ones(1)).add({"a.b": mixture}, labels=mixture, scores=torch.ones(2))
     passed_on = states.add(document=torch.zeros(1)).only({"labels", "a.b", "tokens"})
     assert passed_on.mixture("labels") is passed_on.mixture("a.b") is mixture
-    assert "made" not in vars(mixture)
+    assert not made
     assert read(passed_on) is passed_on.get("a.b") is mixture.made
+    assert made == [mixture]
+
+
+@pytest.mark.parametrize("without", [torch.no_grad, torch.inference_mode])
+def test_a_field_that_was_read_without_a_gradient_still_has_one(without: Callable[[], Any]) -> None:
+    mixture, leaves = mixture_of("label", True)
+    states = States(labels=mixture)
+    with without():
+        assert not states.get("labels").requires_grad
+    agree(states.get("labels"), naive(mixture), leaves)
+    made = states.labels
+    with without():
+        assert states.labels is made
+
+
+def test_half_precision_is_lost_only_where_all_is_of_it() -> None:
+    """A sum has the widest type of its terms, in whatever order they stand, as a plain sum has."""
+    mixture, _ = mixture_of("label", False)
+    other, _ = mixture_of("document", False)
+    half = Mixture(mixture.weights.bfloat16(), mixture.vectors.bfloat16(), "label")
+    assert half.made.dtype == torch.bfloat16
+    for terms in ((half, other), (other, half), (half, torch.ones(B, 1, K, dtype=torch.float64))):
+        whole = [term if isinstance(term, Tensor) else term.made for term in terms]
+        found = added(*terms)
+        assert found.dtype == torch.float64
+        torch.testing.assert_close(found, whole[0] + whole[1], rtol=0.03, atol=0.03)
+
+
+@pytest.mark.parametrize(
+    ("weights", "vectors", "side", "base", "told"),
+    [
+        ((2, 3), (2, 3, 1, 4), "document", None, "the weights of a mixture are (B, A, C), not of the shape (2, 3)"),
+        (
+            (2, 3, 5),
+            (1, 3, 1, 4),
+            "document",
+            None,
+            "a mixture with weights (2, 3, 5) of vectors of side 'document' needs vectors of the shape (2, 3, 1, K), "
+            "not (1, 3, 1, 4)",
+        ),
+        (
+            (2, 3, 5),
+            (2, 3, 1, 4),
+            "label",
+            None,
+            "a mixture with weights (2, 3, 5) of vectors of side 'label' needs vectors of the shape (1 or 2, 3, 5, K), "
+            "not (2, 3, 1, 4)",
+        ),
+        (
+            (2, 5, 3),
+            (1, 3, 5, 4),
+            "label",
+            None,
+            "a mixture with weights (2, 5, 3) of vectors of side 'label' needs vectors of the shape (1 or 2, 5, 3, K), "
+            "not (1, 3, 5, 4)",
+        ),
+        (
+            (2, 3, 5),
+            (1, 3, 5, 4),
+            "label",
+            (5, 4),
+            "a mixture with weights (2, 3, 5) of vectors of side 'label' needs a base of the shape (1 or 2, 5, 4), "
+            "not (5, 4)",
+        ),
+    ],
+)
+def test_other_shapes_are_refused(
+    weights: tuple[int, ...], vectors: tuple[int, ...], side: Any, base: tuple[int, ...] | None, told: str
+) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(told)}$"):
+        Mixture(torch.ones(weights), torch.ones(vectors), side, None if base is None else torch.ones(base))
 
 
 def test_a_field_that_is_given_anew_is_no_mixture_any_more() -> None:

@@ -8,6 +8,7 @@ An HTML comment right above a block, invisible to readers, says what a test does
     <!-- test: append --set data.limit=16 --> add this to its commands, to be quick
     <!-- test: exit 1 -->                     its last command fails with this status
     <!-- test: interrupt after step 34 -->    press Ctrl-C when its command has printed this
+    <!-- test: environment fresh -->          its commands make a fresh environment in this folder; do so without a network
     <!-- test: refused -->                    a TOML block that is no valid spec, on purpose
 """
 
@@ -26,7 +27,7 @@ PAGES = [
 
 _FENCE = re.compile(r"(?P<indent> *)(?P<fence>`{3,})(?P<language>\S*)")
 _MARKER = re.compile(r"<!-- (?P<key>file|test): (?P<value>.*) -->")
-_KNOWN = ("skip, ", "in the checkout", "append ", "exit ", "interrupt after ", "refused")
+_KNOWN = ("skip, ", "in the checkout", "append ", "exit ", "interrupt after ", "environment ", "refused")
 
 
 @dataclass(frozen=True)

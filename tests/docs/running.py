@@ -63,6 +63,9 @@ class Reader:
         """Do what a block says. Raises AssertionError where what happens is not what the page says."""
         if block.said("skip") is not None:
             return
+        if folder := block.said("environment"):
+            _environment(self.folder / folder, None)
+            return
         if block.file:
             target = self.folder / block.file
             target.parent.mkdir(parents=True, exist_ok=True)

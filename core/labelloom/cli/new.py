@@ -48,9 +48,9 @@ def new_bundle(
     _refuse_taken_names(name)
     target = folder or Path(f"labelloom-{name}")
     component = write_bundle(name, chosen, target)
-    here = shlex.quote(os.fspath(target))
+    here, with_pytest = shlex.quote(os.fspath(target)), shlex.quote(f"{os.fspath(target)}[dev]")
     typer.echo(f"{short(target)} is the bundle {name} with {with_article(chosen)}, {component}. Next:\n")
-    typer.echo(f"    pip install --editable {here}\n    pytest {here}\n    labelloom train {component}")
+    typer.echo(f"    pip install --editable {with_pytest}\n    pytest {here}\n    labelloom train {component}")
 
 
 def write_bundle(name: str, kind: Kind, target: Path) -> str:

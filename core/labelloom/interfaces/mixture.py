@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Literal
 
 import torch
@@ -25,6 +24,8 @@ class Mixture:
 
     A part that puts a linear layer on such a field applies it `through` to the vectors, of which there are fewer than
     pairs of a document and a label. Any other reads the field as ever: `States` makes the sum when it is asked for.
+
+    Raises ValueError for vectors or a base of other shapes: what `side` says decides what rankings keep.
     """
 
     weights: Tensor
@@ -32,10 +33,32 @@ class Mixture:
     side: Literal["document", "label"]
     base: Tensor | None = None
 
-    @cached_property
+    def __post_init__(self) -> None:
+        weights, vectors = tuple(self.weights.shape), tuple(self.vectors.shape)
+        if len(weights) != 3:
+            raise ValueError(f"the weights of a mixture are (B, A, C), not of the shape {weights}")
+        documents, count, labels = weights
+        rows, places = ((documents,), 1) if self.side == "document" else ((1, documents), labels)
+        told = f"a mixture with weights {weights} of vectors of side {self.side!r}"
+        if len(vectors) != 4 or vectors[0] not in rows or vectors[1:3] != (count, places):
+            wanted = f"({' or '.join(map(str, rows))}, {count}, {places}, K)"
+            raise ValueError(f"{told} needs vectors of the shape {wanted}, not {vectors}")
+        base = None if self.base is None else tuple(self.base.shape)
+        if base is not None and (base[0] not in (1, documents) or base[1:] != (places, vectors[3])):
+            raise ValueError(f"{told} needs a base of the shape (1 or {documents}, {places}, {vectors[3]}), not {base}")
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(B, C, K) of the sum."""
+        return self.weights.shape[0], self.weights.shape[2], self.vectors.shape[3]
+
+    @property
     def made(self) -> Tensor:
-        """(B, C, K): the sum."""
-        return added(self)
+        """(B, C, K): the sum, which is kept. Made without a gradient, it is made anew where one is wanted."""
+        kept: tuple[Tensor, bool] | None = vars(self).get("_kept")
+        if kept is None or (torch.is_grad_enabled() and not kept[1]):
+            kept = vars(self)["_kept"] = added(self), torch.is_grad_enabled()
+        return kept[0]
 
     @property
     def shared(self) -> bool:
