@@ -62,7 +62,7 @@ class Code:
             return self.function(*arguments)
         except LabelloomError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise self.wrong(f"raised {type(error).__name__}: {error}".rstrip(": ")) from error
 
     def wrong(self, message: str) -> BundleError:
@@ -267,7 +267,8 @@ def load_target(target: str, where: str) -> Any:
             where=where,
             suggestions=[f"pip install {package.replace('_', '-')}"],
         ) from error
-    except Exception as error:
+    # As in `load_bundle`: what a module raises, SystemExit too, is told and ends nothing else.
+    except (Exception, SystemExit) as error:
         raise BundleError(f"{target} cannot be imported: {type(error).__name__}: {error}", where=where) from error
     try:
         return operator.attrgetter(attribute)(module)

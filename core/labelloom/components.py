@@ -119,6 +119,12 @@ class Component(Record):
             object.__setattr__(self, name, frozenset(getattr(self, name)))
         if self.kind not in KINDS:
             raise self.wrong(f"kind {self.kind!r} is not one of {', '.join(KINDS)}", 'kind="label_module"')
+        if self.labels not in ("any", "all"):
+            raise self.wrong(f"labels={self.labels!r} is neither 'any' nor 'all'", 'labels="any"')
+        if self.trains not in ("", *WHAT_SCORES_DO):
+            raise self.wrong(
+                f"trains={self.trains!r} is not one of {', '.join(WHAT_SCORES_DO)}", 'trains="probabilities"'
+            )
         if self.trains and self.kind != "task":
             raise self.wrong(f"trains={self.trains!r} on a {self.kind}: only tasks train", 'trains=""')
         if self.logs and self.kind != "task":
@@ -145,7 +151,7 @@ class Component(Record):
     def validate_names(self) -> None:
         """Check what every packaged component must have: a full name, a target and a config. Raises BundleError."""
         super().validate_names()
-        if self.config and not TARGET.fullmatch(self.config):
+        if not isinstance(self.config, str) or (self.config and not TARGET.fullmatch(self.config)):
             raise self.wrong(f"config {self.config!r} is not module:Class", '"labelloom_mybundle.config:Sharpen"')
 
 

@@ -53,6 +53,8 @@ class DataFormat(Record):
         super().validate_names()
         if isinstance(self.files, str):
             raise self.wrong("files is a string", f'files=("{self.files}",)')
+        if not isinstance(self.files, tuple | list) or not all(isinstance(pattern, str) for pattern in self.files):
+            raise self.wrong(f"files is {self.files!r}, not a tuple of patterns", 'files=("*.minutes",)')
         refuse_unknown(self, self.as_set("settings"), FIELDS)
 
     def told_by(self, names: Iterable[str]) -> bool:

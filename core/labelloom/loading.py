@@ -8,8 +8,8 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Iterator
 from importlib import import_module
+from inspect import isroutine
 from pathlib import Path
-from typing import Any
 
 import pluggy
 
@@ -69,6 +69,11 @@ def _answers(bundle: Bundle, where: str) -> dict[type[Record], list[Record]]:
         module = import_module(bundle.module)
         manager.register(module, name=bundle.name)
         manager.check_pending()
+        unmarked = [
+            name
+            for name, value in vars(module).items()
+            if name.startswith("labelloom_") and isroutine(value) and not manager.parse_hookimpl_opts(module, name)
+        ]
         answers = {hook: getattr(manager.hook, hook)() for hook in HOOKS}
         records = {hook: [record for answer in answered for record in answer] for hook, answered in answers.items()}
     except BundleError as error:
@@ -82,11 +87,11 @@ def _answers(bundle: Bundle, where: str) -> dict[type[Record], list[Record]]:
             where=where,
             suggestions=[f"pip install --upgrade labelloom {bundle.distribution}"],
         ) from error
-    unmarked = any(name.startswith("labelloom_") for name in vars(module))
-    if not manager.get_hookcallers(module) and (unmarked or not any(spec_files(bundle))):
-        raise BundleError(
-            f"{bundle.module} implements no hook", where=where, suggestions=["@labelloom.hookimpl above the function"]
-        )
+    mark = ["@labelloom.hookimpl above the function"]
+    if unmarked:
+        raise BundleError(f"{bundle.module}.{unmarked[0]} is not marked as a hook", where=where, suggestions=mark)
+    if not manager.get_hookcallers(module) and not any(spec_files(bundle)):
+        raise BundleError(f"{bundle.module} implements no hook", where=where, suggestions=mark)
     for hook, kind in HOOKS.items():
         if not answers[hook] and getattr(manager.hook, hook).get_hookimpls():
             raise BundleError(f"{hook} returned None, not a list of {kind.__name__}s", where=where)
@@ -103,7 +108,10 @@ def _inside(error: BundleError, where: str) -> BundleError:
     )
 
 
-def _check(record: Any, bundle: Bundle, where: str) -> None:
+def _check(record: Record, bundle: Bundle, where: str) -> None:
+    if not isinstance(record.api, int):
+        message = f"{record.name}: api is {record.api!r}, not the number of a contract"
+        raise BundleError(message, where=where, suggestions=[f"api={API}"])
     if record.api != API:
         newer = "labelloom" if record.api > API else bundle.distribution
         raise BundleError(

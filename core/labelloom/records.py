@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -46,18 +47,27 @@ class Record:
         return self.name.partition("/")[0]
 
     def validate_names(self) -> None:
-        """Check what everything packaged must have: a full name and a target. Raises BundleError."""
+        """Check what everything packaged must have: a full name, a target and a line. Raises BundleError."""
+        for field, example in (("name", self._called), ("target", self.example), ("summary", "What it does")):
+            if not isinstance(getattr(self, field), str):
+                raise self.wrong(f"{field} is {getattr(self, field)!r}, not a string", f'{field}="{example}"')
         if not NAME.fullmatch(self.name):
-            called = self.example.partition(":")[0].rpartition(".")[2].replace("_", "-")
-            raise self.wrong(f"the name {self.name!r} is not bundle/{self.what} in lower case", f'"mybundle/{called}"')
+            raise self.wrong(f"the name {self.name!r} is not bundle/{self.what} in lower case", f'"{self._called}"')
         if not TARGET.fullmatch(self.target):
             raise self.wrong(f"target {self.target!r} is not module:{self.code}", f'"{self.example}"')
+
+    @property
+    def _called(self) -> str:
+        """The name of the example."""
+        return f"mybundle/{self.example.partition(':')[0].rpartition('.')[2].replace('_', '-')}"
 
     def as_set(self, field: str) -> frozenset[Any]:
         """The names in `field`, which are no string. Raises BundleError."""
         value = getattr(self, field)
         if isinstance(value, str):
             raise self.wrong(f"{field} is a string", f'{field}={{"{value}"}}')
+        if not isinstance(value, Iterable) or not all(isinstance(name, str) for name in value):
+            raise self.wrong(f"{field} is {value!r}, not a set of names", f"{field}=set()")
         return frozenset(value)
 
     def wrong(self, message: str, example: str) -> BundleError:

@@ -36,7 +36,7 @@ class Section(Record):
     def validate_names(self) -> None:
         """Check the name, the target, the title and the needs. Raises BundleError."""
         super().validate_names()
-        if not self.title.strip():
+        if not isinstance(self.title, str) or not self.title.strip():
             raise self.wrong("it has no title", 'title="Common errors"')
         if unknown := sorted(self.as_set("needs") - set(_NEEDS)):
             raise self.wrong(f"{unknown[0]!r} in needs is not one of {', '.join(_NEEDS)}", 'needs={"network"}')

@@ -234,6 +234,8 @@ BROKEN = {
     "no bundle in the name": (record("x"), "format x: the name 'x' is not bundle/format in lower case"),
     "no function": (record(target="bundle_office.reading"), "target 'bundle_office.reading' is not module:function"),
     "files that are a string": (record(files="*.minutes"), 'files is a string\n    try: files=("*.minutes",)'),
+    "files that are no patterns": (record(files=(3,)), "files is (3,), not a tuple of patterns"),
+    "keys that are none": (record(settings={3}), "settings is {3}, not a set of names\n    try: settings=set()"),
     "keys that are a string": (record(settings="text"), 'settings is a string\n    try: settings={"text"}'),
     "keys that there are not": (
         record(settings=frozenset({"txt"})),

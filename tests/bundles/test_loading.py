@@ -45,7 +45,12 @@ BROKEN = {
     ),
     "forgets the mark": (
         f"def labelloom_components():\n    return [{GOOD}]",
-        "bundle bad (labelloom-bad 1.0): bundle_bad.hooks implements no hook\n"
+        "bundle bad (labelloom-bad 1.0): bundle_bad.hooks.labelloom_components is not marked as a hook\n"
+        "    try: @labelloom.hookimpl above the function",
+    ),
+    "forgets one of two marks": (
+        f"{IMPLEMENTATION}[{GOOD}]\n\ndef labelloom_metrics():\n    return []",
+        "bundle bad (labelloom-bad 1.0): bundle_bad.hooks.labelloom_metrics is not marked as a hook\n"
         "    try: @labelloom.hookimpl above the function",
     ),
     "asks for arguments that the hook does not pass": (
@@ -71,6 +76,16 @@ BROKEN = {
         f"bundle bad (labelloom-bad 1.0): bad/part is written for API {API - 1}; this labelloom has API {API}\n"
         "    try: pip install --upgrade labelloom-bad",
     ),
+    "has no number of a contract": (
+        f"{IMPLEMENTATION}[{record(api='2')}]",
+        f"bundle bad (labelloom-bad 1.0): bad/part: api is '2', not the number of a contract\n    try: api={API}",
+    ),
+    "a name that is no text": (
+        f"{IMPLEMENTATION}[{record(name=3)}]",
+        "bundle bad (labelloom-bad 1.0), component 3: name is 3, not a string\n    try: name=\"mybundle/sharpen\"",
+    ),
+    "a summary that is no text": (f"{IMPLEMENTATION}[{record(summary=None)}]", "summary is None, not a string"),
+    "a config that is no text": (f"{IMPLEMENTATION}[{record(config=3)}]", "config 3 is not module:Class"),
     "names a component twice": (
         f"{IMPLEMENTATION}[{GOOD}, {GOOD}]",
         "bundle bad (labelloom-bad 1.0): names 'bad/part' twice",
@@ -100,6 +115,14 @@ BROKEN = {
         f"{IMPLEMENTATION}[{record(kind='decoder')}]",
         "bundle bad (labelloom-bad 1.0), component bad/part: kind 'decoder' is not one of encoder, label_module, "
         'predictor, task, sampler\n    try: kind="label_module"',
+    ),
+    "misspells what a task trains": (
+        f"{IMPLEMENTATION}[{record(kind='task', gives=set(), trains='probabilites')}]",
+        "trains='probabilites' is not one of probabilities, distribution, ranks\n    try: trains=\"probabilities\"",
+    ),
+    "misspells which labels it works on": (
+        f"{IMPLEMENTATION}[{record(labels='every')}]",
+        "labels='every' is neither 'any' nor 'all'\n    try: labels=\"any\"",
     ),
     "a predictor that trains": (
         f"{IMPLEMENTATION}[{record(trains='ranks')}]",
@@ -271,16 +294,20 @@ def test_a_bundle_whose_package_is_missing_ships_no_specs(site):
 # A bundle that takes its time.
 
 
-def test_a_bundle_that_is_slow_to_import_slows_only_who_asks_for_it(site):
-    # Raising stands for sleeping: whoever imports it finds out.
-    site.hooks("slow", "raise AssertionError('imported')")
+def test_a_bundle_that_is_slow_to_import_slows_only_who_asks_for_it(site, tmp_path):
+    # A file stands for the time that it takes: it is there as soon as anybody has imported it.
+    imported = tmp_path / "imported"
+    site.bundle("slow", "part")
+    site.package("bundle_slow", {"__init__.py": f"open({str(imported)!r}, 'x').close()\n"})
     site.bundle("good", "part", "other")
     catalogue = site.catalogue
     assert catalogue.component("good/part").name == "good/part"
     assert list(catalogue.load("good")) == ["good/part", "good/other"]
     assert catalogue.specs() == {}
     assert [bundle.name for bundle in catalogue.bundles] == ["good", "slow"]
-    assert "bundle_slow.hooks" not in sys.modules
+    assert not imported.exists()
+    assert catalogue.component("slow/part").name == "slow/part"
+    assert imported.exists()
 
 
 def test_a_spec_names_the_bundle_that_is_at_fault_and_its_version(site):

@@ -52,6 +52,10 @@ def failing(outcome):
     return {}["answers"]
 
 
+def leaving(outcome):
+    raise SystemExit(3)
+
+
 def refusing(outcome):
     raise DataError("there is nothing to measure", where="here")
 
@@ -165,6 +169,7 @@ def test_whether_it_takes_a_number(office, key, message):
         ("truth", "answered True, not a number"),
         ("undefined", "answered nan; a metric that nothing defines is 0"),
         ("failing", "raised KeyError: 'answers'"),
+        ("leaving", "raised SystemExit: 3"),
         ("number", "bundle_office.measuring:number is no function"),
         ("nothing", "the module 'bundle_office.measuring' has no 'nothing'"),
     ],

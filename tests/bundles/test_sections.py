@@ -224,6 +224,8 @@ BROKEN = {
     "another bundle's name": (record("other/answers"), "'other/answers' must start with 'office/', the bundle's own"),
     "no function": (record(target="telling"), "target 'telling' is not module:function"),
     "no title": (record(title=" "), 'it has no title\n    try: title="Common errors"'),
+    "a title that is no text": (record(title=3), 'it has no title\n    try: title="Common errors"'),
+    "no set of needs": (record(needs=3), "needs is 3, not a set of names\n    try: needs=set()"),
     "another contract": (record(api=API + 1), f"office/answers is written for API {API + 1}; this labelloom has API"),
     "one name twice": (f"{record()}, {record()}", "names 'office/answers' twice"),
     "no record": ("'answers'", "labelloom_sections returned 'answers', not a Section"),

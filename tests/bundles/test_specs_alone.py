@@ -35,6 +35,6 @@ def test_a_function_without_its_mark_is_told_of_beside_specs_too(site):
     with pytest.raises(BundleError) as told:
         site.catalogue.load("unmarked")
     assert str(told.value) == (
-        "bundle unmarked (labelloom-unmarked 1.0): bundle_unmarked implements no hook\n"
+        "bundle unmarked (labelloom-unmarked 1.0): bundle_unmarked.labelloom_components is not marked as a hook\n"
         "    try: @labelloom.hookimpl above the function"
     )

@@ -51,6 +51,7 @@ def test_a_missing_class_brings_close_ones(site):
     [
         ("def (", "SyntaxError: invalid syntax"),
         ("import sys\nsys.no_such_thing", "AttributeError: module 'sys' has no attribute 'no_such_thing'"),
+        ("raise SystemExit(3)", "SystemExit: 3"),
         ("from labelloom import NoSuchName", "ImportError: cannot import name 'NoSuchName' from 'labelloom'"),
     ],
 )

@@ -75,6 +75,29 @@ freeze = ["model.encoder"]
     assert second["trained"] == 5 * 16 + 5 * 16 + 17
 
 
+def test_a_field_that_is_a_mixture_is_not_made_to_tell_its_shape(
+    answer: Callable[..., Any], folder: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "mixed.toml").write_text(f"""
+name = "mixed"
+data = {{ source = "{corpus}" }}
+tasks = [{{ use = "standard/bce" }}]
+[model]
+encoder = {{ use = "maacf/multi-aspect", width = 6, encoder = {{ use = "standard/cnn" }} }}
+label_modules = [{{ use = "standard/label-table" }}, {{ use = "maacf/label-groups" }}, {{ use = "maacf/co-attention" }}]
+predictor = {{ use = "maacf/ncf" }}
+""")
+
+    def refuse(*_: Any) -> None:
+        raise AssertionError("the sum is made, for which no part asks")
+
+    monkeypatch.setattr("labelloom.interfaces.mixture.added", refuse)
+    (stage,) = answer("check", "mixed.toml", "--dry-run", "--documents", 4, "--json")["dry_run"]["stages"]
+    fields = {part["path"]: part["fields"] for part in stage["shapes"]}
+    assert fields["model.label_modules.1"] == {"labels": "(4, 5, 6)"}
+    assert fields["model.label_modules.2"] == {"maacf.text": "(4, 5, 6)"}
+
+
 def test_a_weight_that_no_loss_reaches_is_warned_of(labelloom_: Callable[..., Result], corpus: Path) -> None:
     arguments = ["check", "tiny/words", SET, f"data.source={corpus}", SET, "model.encoder.spare=true", "--dry-run"]
     result = labelloom_(*arguments)

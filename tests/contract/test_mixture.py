@@ -121,8 +121,13 @@ def test_sums_of_several_terms() -> None:
 @pytest.mark.parametrize("read", [lambda states: states.labels, lambda states: states.first("label_table", "labels")])
 def test_a_field_is_made_when_it_is_read(read: Callable[[States], Tensor], monkeypatch: pytest.MonkeyPatch) -> None:
     mixture, _ = mixture_of("label", True)
-    made: list[Any] = []
-    monkeypatch.setattr("labelloom.interfaces.mixture.added", lambda *terms: made.extend(terms) or added(*terms))
+    made: list[Mixture] = []
+
+    def noted(mixture: Mixture) -> Tensor:
+        made.append(mixture)
+        return added(mixture)
+
+    monkeypatch.setattr("labelloom.interfaces.mixture.added", noted)
     states = States(document=torch.ones(1)).add({"a.b": mixture}, labels=mixture, scores=torch.ones(2))
     passed_on = states.add(document=torch.zeros(1)).only({"labels", "a.b", "tokens"})
     assert passed_on.mixture("labels") is passed_on.mixture("a.b") is mixture

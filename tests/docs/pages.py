@@ -8,7 +8,7 @@ An HTML comment right above a block, invisible to readers, says what a test does
     <!-- test: append --set data.limit=16 --> add this to its commands, to be quick
     <!-- test: exit 1 -->                     its last command fails with this status
     <!-- test: interrupt after step 34 -->    press Ctrl-C when its command has printed this
-    <!-- test: environment fresh -->          its commands make a fresh environment in this folder; do so without a network
+    <!-- test: environment fresh -->          make a fresh environment here, without a network, instead
     <!-- test: refused -->                    a TOML block that is no valid spec, on purpose
 """
 

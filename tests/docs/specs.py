@@ -50,7 +50,13 @@ def _read(raw: dict[str, Any], block: Block, folder: Path) -> None:
             base["model"] = {"encoder": base["model"]["encoder"]}
         validate_spec(merge(base, raw), folder)
         return
-    spec, place = read_spec(folder / block.file if block.file else raw, (), catalogue.specs())
+    spec, place = read_spec(folder / block.file if block.file else raw, (), {**catalogue.specs(), **_written(folder)})
     named = {name for name in re.findall(r'use = "([\w-]+)/', block.text) if not name.startswith(".")}
     if named <= {bundle.name for bundle in catalogue.bundles}:
         check(spec, place, catalogue, allow_local_code=True)
+
+
+def _written(folder: Path) -> dict[str, Path]:
+    """The specs of bundles that a page has written, by the names under which they run; they are installed elsewhere."""
+    files = folder.glob("labelloom-*/labelloom_*/specs/*.toml")
+    return {f"{file.parents[2].name.removeprefix('labelloom-')}/{file.stem}": file for file in files}

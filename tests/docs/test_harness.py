@@ -101,3 +101,14 @@ def test_what_a_page_installs_stays_in_its_environment(reader):
     reader.follow(block("console", "$ python -c 'import sys; print(sys.prefix != sys.base_prefix)'\nTrue\n"))
     reader.follow(block("console", f"$ labelloom --version\nlabelloom {__version__}\n"))
     reader.follow(block("console", "$ pip --version\npip … (python …)\n"))
+
+
+def test_a_fresh_environment_has_nothing_that_the_page_installed_before(reader):
+    reader.follow(
+        block("sh", "labelloom new page\npip install --quiet --no-deps --no-build-isolation ./labelloom-page\n")
+    )
+    reader.follow(block("sh", "python3 -m venv fresh\nfalse\n", "environment fresh"))
+    reader.follow(block("console", "$ labelloom show page/label-gate\npage/label-gate  label module, …\n…\n"))
+    shown = "page/label-gate: no installed component or shipped spec is called this\n…\n"
+    reader.follow(block("console", f"$ fresh/bin/labelloom show page/label-gate\n{shown}", "exit 1"))
+    reader.follow(block("console", "$ fresh/bin/labelloom list bundles\n…\nstandard …\n…\n"))

@@ -56,12 +56,12 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def test_a_spec_names_metrics_that_its_run_is_scored_by(corpus: Path, tmp_path: Path) -> None:
-    spec = spec_on(corpus, metrics=["desk/answers", "desk/hits@2"], training={"epochs": 1})
+    spec = spec_on(corpus, metrics=["desk/answers", "desk/hits@3"], training={"epochs": 1})
     run = labelloom.train(spec, output=tmp_path)
     metrics = json.loads((run.path / "metrics.json").read_text())
     for scores in (metrics["validation"], metrics["test"], metrics["test_at_0.5"]):
-        assert scores["desk/hits@2"] == pytest.approx(2 * scores["precision@1"], abs=1.0)
-        assert scores["desk/answers"] >= 0
+        assert scores["desk/hits@3"] == pytest.approx(3 * scores["precision@3"])
+        assert "desk/answers" in scores
     classifier = labelloom.load(run.path)
     counts = classifier.predictions(labelloom.load_corpus(classifier.data).splits["test"]).predicted.counts
     assert metrics["test"]["desk/answers"] == pytest.approx(counts.mean())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
@@ -179,7 +179,7 @@ class Model(nn.Module):
             states = self._run(nodes, once, States(), bare)
             documents.append(states.get(shortlist.query))
             waiting.append((batch, States() if again else states.only(read)))
-            size += sum(tensor.nbytes for tensor in (documents[-1], *waiting[-1][1].tensors()))
+            size += _held([documents[-1], *waiting[-1][1].tensors()])
             if batch is not batches[-1] and size < _WAITING:
                 continue
             table = cast(LabelTable, self._run(nodes, shortlist.table_live & rest, states, bare).label_table)
@@ -191,7 +191,9 @@ class Model(nn.Module):
     def _score_listed(self, batch: Batch, given: States, chunks: Sequence[Tensor], live: frozenset[str]) -> Tensor:
         """(B, S) fp32: the final scores of each document's own labels, (B, C) a chunk; `given` is there before."""
         (branch,) = self.plan.branches
-        nodes, kept, scores = (*self.plan.trunk, *branch.nodes), dict[tuple[object, ...], Any](), list[Tensor]()
+        nodes = (*self.plan.trunk, *branch.nodes)
+        kept: dict[tuple[object, ...], Any] = {}
+        scores: list[Tensor] = []
         for ids in chunks:
             states = self._run(nodes, live, given, replace(batch.with_labels(ids), kept=kept))
             scores.append(cast(Tensor, states.scores))
@@ -299,8 +301,13 @@ class _Waiting:
     @cached_property
     def size(self) -> int:
         """Bytes of its document side; what several branches share counts once."""
-        held = [tensor.untyped_storage() for states in self.branches.values() for tensor in states.tensors()]
-        return sum({storage.data_ptr(): storage.nbytes() for storage in held}.values())
+        return _held(tensor for states in self.branches.values() for tensor in states.tensors())
+
+
+def _held(tensors: Iterable[Tensor]) -> int:
+    """Bytes of memory that they keep; what several share counts once."""
+    storages = [tensor.untyped_storage() for tensor in tensors]
+    return sum({storage.data_ptr(): storage.nbytes() for storage in storages}.values())
 
 
 class Assembly(nn.Module):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
+from itertools import chain
 from typing import Literal
 
 import torch
@@ -90,8 +92,8 @@ class Mixture:
 def added(*terms: Tensor | Mixture, into: Tensor | None = None) -> Tensor:
     """(B, C, K): the sum of two or more tensors that broadcast to it, of mixtures, or of both.
 
-    It is made in new memory, or where no gradient is wanted in that of `into`, a tensor that is needed no more: for a
-    few MiB a system's allocator takes longer than the sum.
+    It is made in new memory, or where no gradient is wanted in that of `into`, a tensor that is needed no more: for
+    one small sum after the other, new memory may take longer than the sums.
     The vectors come one after the other: a product with so short a sum within costs more than these passes, which are
     bound by memory.
     """
@@ -106,7 +108,10 @@ def added(*terms: Tensor | Mixture, into: Tensor | None = None) -> Tensor:
             plain.append(term)
     if not products:
         return sum(plain[2:], torch.add(plain[0], plain[1], out=into))
+    # What follows is added in place, and would be rounded to the type of what is there.
+    widest = reduce(torch.promote_types, (one.dtype for one in chain(plain, *products)))
     (weight, vector), *others = products
+    weight = weight.to(widest)
     total = torch.addcmul(plain[0], weight, vector, out=into) if plain else torch.mul(weight, vector, out=into)
     for term in plain[1:]:
         total = total.add_(term)

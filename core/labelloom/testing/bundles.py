@@ -12,14 +12,20 @@ from labelloom.compose.checked import read_checked
 from labelloom.errors import LabelloomError
 from labelloom.testing.outcome import Failure, Skipped
 
-HEAVY = ("torch", "transformers", "tokenizers", "datasets", "accelerate", "huggingface_hub", "pyarrow", "scipy")
+HEAVY = (
+    *("torch", "transformers", "tokenizers", "datasets", "accelerate", "huggingface_hub", "safetensors"),
+    *("numpy", "pandas", "pyarrow", "scipy", "sklearn"),
+)
 """What listing and checking must not load."""
 
 _SCRIPT = """
 import sys
 from importlib import import_module
-for name in sys.argv[2:]:
-    import_module(name)
+from labelloom.loading import HOOKS
+for module in map(import_module, sys.argv[2:]):
+    for name, hook in vars(module).items():
+        if name in HOOKS:
+            hook()
 print(*sorted(set(sys.argv[1].split(",")) & set(sys.modules)))
 """
 
@@ -36,16 +42,16 @@ def config_modules(components: Iterable[Component]) -> list[str]:
 
 
 def light_modules(modules: Iterable[str]) -> None:
-    """In a fresh interpreter, importing these loads nothing heavy."""
+    """In a fresh interpreter, importing these, and asking the hooks in them, loads nothing heavy."""
     names = list(modules)
     if not names:
         raise Skipped("it has no options, and so no module of them")
-    promised = f"{', '.join(names)}: listing and checking import these, and so no torch, transformers or datasets"
+    promised = f"{', '.join(names)}: listing and checking import these, and so no torch, transformers, numpy or the like"
     script = f"import sys; sys.path[:] = {sys.path!r}{_SCRIPT}"
     done = subprocess.run(
         [sys.executable, "-c", script, ",".join(HEAVY), *names], capture_output=True, text=True, check=False
     )
-    cause = "an import at the top of hooks.py, of config.py, or of the package's __init__.py"
+    cause = "an import in hooks.py, at the top of config.py, or of the package's __init__.py"
     if done.returncode:
         raise Failure(promised, f"they cannot be imported: {done.stderr.strip().splitlines()[-1]}", cause)
     if heavy := done.stdout.split():

@@ -69,9 +69,8 @@ class OptionFinder:
         found: list[dict[str, Any]] = []
         for name in sorted(specs):
             if name.partition("/")[0] == component.bundle:
-                found += (table for table in _tables(read_raw(name, (), specs)[0]) if table["use"] == component.name)
-        beside = {"use"} if component.kind != "task" else {"use", "name", "weight", "branch"}
-        options = [{name: value for name, value in table.items() if name not in beside} for table in found]
+                found += (table for table in tables(read_raw(name, (), specs)[0]) if table["use"] == component.name)
+        options = [options_in(table, component) for table in found]
         return sorted(options, key=lambda each: len(str(each)))
 
     def _small_below(self, value: Any) -> Any:
@@ -105,13 +104,19 @@ def config_of(component: Component) -> type[BaseModel]:
     return model
 
 
-def _tables(value: Any) -> Iterator[dict[str, Any]]:
+def options_in(table: Options, component: Component) -> dict[str, Any]:
+    """What a spec's table says of a component but for the keys that are the spec's own."""
+    beside = {"use", "name", "weight", "branch"} if component.kind == "task" else {"use"}
+    return {name: value for name, value in table.items() if name not in beside}
+
+
+def tables(value: Any) -> Iterator[dict[str, Any]]:
     """Every table in a spec that names a component."""
     if isinstance(value, Mapping):
         if isinstance(value.get("use"), str):
             yield dict(value)
         for item in value.values():
-            yield from _tables(item)
+            yield from tables(item)
     elif isinstance(value, Sequence) and not isinstance(value, str):
         for item in value:
-            yield from _tables(item)
+            yield from tables(item)

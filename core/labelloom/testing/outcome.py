@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -37,7 +38,7 @@ class ConformanceError(AssertionError):
 
     def __init__(self, failures: Sequence[tuple[Case, Failure]]) -> None:
         self.failures = tuple(failures)
-        told = [f"{case}\n{_indented(str(failure))}" for case, failure in failures]
+        told = [f"{case}\n{_indented(_traced(failure))}" for case, failure in failures]
         count = f"{len(told)} promise{'s' * (len(told) != 1)} of the contract not kept"
         super().__init__("\n\n".join([count, *told]))
 
@@ -76,6 +77,12 @@ class Report:
         lines = [f"{case}: skipped, {reason}" for case, reason in self.skipped]
         counts = {"passed": self.passed, "skipped": self.skipped, "failed": self.failed}
         return "\n".join([*lines, ", ".join(f"{len(cases)} {name}" for name, cases in counts.items())])
+
+
+def _traced(failure: Failure) -> str:
+    """The traceback of what a component raised, if that is what happened, and the three lines."""
+    raised = failure.__cause__
+    return "".join([*(traceback.format_exception(raised) if raised else ()), str(failure)])
 
 
 def _indented(text: str) -> str:

@@ -19,19 +19,22 @@ class Watched(States):
         return cast("set[str]", self.__dict__.setdefault("_read", set()))
 
     def __getattribute__(self, name: str) -> Any:
+        values = object.__getattribute__(self, "__dict__")
         if name in FIELDS:
-            object.__getattribute__(self, "__dict__").setdefault("_read", set()).add(name)
+            values.setdefault("_read", set()).add(name)
+        if name == "extra":  # whoever takes all of them may read any
+            values.setdefault("_read", set()).update(values["extra"])
         return super().__getattribute__(name)
 
     def get(self, name: str) -> Any:
         """As States do."""
         self.read.add(name)
-        return super().get(name)
+        return _plain(self).get(name)
 
     def mixture(self, name: str) -> Mixture | None:
         """As States do."""
         self.read.add(name)
-        return super().mixture(name)
+        return _plain(self).mixture(name)
 
     def add(self, own: Mapping[str, Any] | None = None, **fields: Any) -> States:
         """As States do; what is only passed on is not read."""

@@ -206,8 +206,8 @@ class Built:
 
 
 def worlds_of(workshop: Workshop, component: Component) -> list[World]:
-    """The worlds in which a component is looked at: with the first of all alternatives and nothing optional, and with
-    the last and everything.
+    """The worlds in which a component is looked at: with the first of all alternatives and nothing optional, with each
+    that stands between, and with the last and everything.
 
     Raises:
         LabelloomError: its options, or the parts that it holds, do not fit.
@@ -216,7 +216,10 @@ def worlds_of(workshop: Workshop, component: Component) -> list[World]:
     node = workshop.node(component)
     if component.kind == "sampler":
         return [World(workshop, node, frozenset())]
-    choices = dict.fromkeys([_chosen(node, optional=False), _chosen(node, optional=True)])
+    most = max((len(Need.parse(text).alternatives) for text in node.signature.needs), default=1)
+    choices = dict.fromkeys(
+        [*(_chosen(node, optional=False, place=place) for place in range(max(1, most - 1))), _chosen(node, True, -1)]
+    )
     made: dict[frozenset[str], World] = {}
     reasons: list[Skipped] = []
     for chosen in choices:
@@ -230,10 +233,10 @@ def worlds_of(workshop: Workshop, component: Component) -> list[World]:
     return list(made.values())
 
 
-def _chosen(node: Node, optional: bool) -> frozenset[str]:
-    """Of each need one name."""
-    needs = [Need.parse(text) for text in node.signature.needs]
-    return frozenset(need.alternatives[-1 if optional else 0] for need in needs if optional or not need.optional)
+def _chosen(node: Node, optional: bool, place: int = 0) -> frozenset[str]:
+    """Of each need one name: that at `place`, or the last."""
+    needs = [need for need in map(Need.parse, node.signature.needs) if optional or not need.optional]
+    return frozenset(need.alternatives[min(place, len(need.alternatives) - 1)] for need in needs)
 
 
 def _furnished(workshop: Workshop, node: Node, chosen: frozenset[str]) -> World:

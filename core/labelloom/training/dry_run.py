@@ -19,7 +19,7 @@ from labelloom.compose.model import Assembly
 from labelloom.compose.plan import Plan, StagePlan
 from labelloom.data.columns import Columns
 from labelloom.data.corpus import Corpus, load_corpus
-from labelloom.interfaces import States
+from labelloom.interfaces import Mixture, States
 from labelloom.interfaces.noise import stable_key
 from labelloom.runs.scoring import rank_columns
 from labelloom.training.anchors import anchors_on, refuse_undrawable
@@ -200,9 +200,11 @@ def _watched(assembly: Assembly) -> Iterator[dict[str, dict[str, str]]]:
 def _added(before: States, after: States) -> Iterator[tuple[str, str]]:
     names = [*(field.name for field in fields(States) if field.name != "extra"), *after.extra]
     for name in names:
-        value = after.get(name)
-        if value is not None and value is not before.get(name):
-            yield name, str(tuple(value.shape)) if isinstance(value, Tensor) else "a function of label ids"
+        # A mixture is left as it is: made for its shape, it would count in the step's memory.
+        old, value = (states.mixture(name) or states.get(name) for states in (before, after))
+        if value is not None and value is not old:
+            has_shape = isinstance(value, Tensor | Mixture)
+            yield name, str(tuple(value.shape)) if has_shape else "a function of label ids"
 
 
 def _size(module: nn.Module) -> int:

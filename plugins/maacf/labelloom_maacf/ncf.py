@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -66,7 +64,7 @@ class CollaborativeFiltering(Predictor):
 
     def score(self, text: Side, label: Side) -> Tensor:
         """(B, C): the rest of the perceptron, of both sides' parts of the first layer."""
-        documents, labels = (max(_shape(text)[axis], _shape(label)[axis]) for axis in (0, 1))
+        documents, labels = (max(text.shape[axis], label.shape[axis]) for axis in (0, 1))
         width = max(1, _AT_ONCE // (documents * self.first.out_features))
         whole = torch.is_grad_enabled() or self.first.weight.device.type != "cpu" or not self.rest
         if whole or width >= labels:
@@ -82,20 +80,9 @@ class CollaborativeFiltering(Predictor):
 
     def _rest(self, values: Tensor) -> Tensor:
         """(B, C): the layers after the first, whose `values` (B, C, hidden) they overwrite."""
-        if not self.rest:
-            return values[..., 0]
-        *between, last = self.rest
-        for layer in between:
+        for layer in self.rest:
             values = layer(self.dropout(values.relu_()))
-        # A product with a vector: with a matrix of one row it takes longer.
-        return self.dropout(values.relu_()) @ cast(Tensor, last.weight)[0] + cast(Tensor, last.bias)
-
-
-def _shape(side: Side) -> tuple[int, int]:
-    """Of how many documents and labels it is; 1 where it is the same for all."""
-    if isinstance(side, Mixture):
-        return side.weights.shape[0], side.weights.shape[2]
-    return side.shape[0], side.shape[1]
+        return values[..., 0]
 
 
 def _at(side: Side, labels: slice) -> Side:

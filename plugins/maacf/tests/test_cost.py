@@ -119,7 +119,8 @@ def test_to_rank_labels_no_vector_is_made_for_a_document_and_a_label(
 def test_a_further_batch_multiplies_what_is_weighed_and_no_matrix(
     make_context: Callable[..., Context], make_batch: Callable[..., Batch]
 ) -> None:
-    """Of documents that meet a chunk of labels second: n products for a label and n for each of its k neighbours."""
+    """Of documents that meet a chunk of labels second: n products for a label, n for each of its k neighbours, and the
+    last layer's."""
     made, kept = parts(make_context), {}
     states = [states_of(torch.randn(L, D)) for _ in range(2)]
     counted = []
@@ -129,7 +130,7 @@ def test_a_further_batch_multiplies_what_is_weighed_and_no_matrix(
             ranked(made, one, batch)
         counted.append(flops.get_total_flops())
     aspects_through_the_layer = 2 * B * N * D * D
-    assert counted[1] == 2 * B * L * N * (1 + K) * D + aspects_through_the_layer
+    assert counted[1] == 2 * B * L * (N * (1 + K) + 1) * D + aspects_through_the_layer
     judged = 2 * L * K * D * N
     of_labels = 2 * L * D * D * (1 + K) * 2  # W_f and W, of each label and its neighbours
     assert counted[0] == counted[1] + of_labels + judged

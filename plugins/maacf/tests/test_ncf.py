@@ -158,6 +158,39 @@ def test_scores_are_the_same_however_many_are_made_at_once(
         torch.testing.assert_close(part(states, batch).scores, expected)
 
 
+@pytest.mark.parametrize("layers", [1, 2, 3])
+def test_half_precision_rounds_and_no_more(
+    make_part: Callable[..., CollaborativeFiltering],
+    make_batch: Callable[..., Batch],
+    monkeypatch: pytest.MonkeyPatch,
+    layers: int,
+) -> None:
+    """Weights that come from a softmax stay in fp32 under autocast, and the vectors that a layer made do not."""
+    part = make_part(layers=layers).float()
+    batch = make_batch(4)
+    states, _ = mixed(states_of(batch)[0], own=False)
+    text, label = states.mixture("maacf.text"), states.mixture("labels")
+    assert text is not None
+    assert label is not None
+    assert label.base is not None
+    halves = States(labels=Mixture(label.weights.float(), label.vectors.float(), "label", label.base.float())).add(
+        {"maacf.text": Mixture(text.weights.float(), text.vectors.float(), "document")}
+    )
+
+    def gradient(scores: Tensor) -> Tensor:
+        return torch.autograd.grad(scores.float().square().sum(), part.first.weight)[0]
+
+    exact = part(halves, batch).scores
+    expected = gradient(exact)
+    with torch.autocast("cpu", torch.bfloat16):
+        rounded = part(halves, batch).scores
+        assert (gradient(rounded) - expected).norm() < 0.05 * expected.norm()  # a few cross the bend of the ReLU
+        torch.testing.assert_close(rounded.float(), exact, rtol=0.03, atol=0.05)
+        monkeypatch.setattr(ncf, "_AT_ONCE", 4 * 2 * part.first.out_features)
+        with torch.no_grad():
+            torch.testing.assert_close(part(halves, batch).scores, rounded)
+
+
 @pytest.mark.parametrize(("options", "widths"), [({}, [256, 1]), ({"layers": 1}, [1]), ({"layers": 3}, [256, 128, 1])])
 def test_widths_of_layers(
     make_part: Callable[..., CollaborativeFiltering], options: dict[str, Any], widths: list[int]

@@ -10,7 +10,8 @@ from itertools import combinations
 from labelloom.components import is_draw
 from labelloom.compose.flow import Flow, live_paths
 from labelloom.config import held_kinds
-from labelloom.testing.matrix.parts import Form, Parts, Table, config_of
+from labelloom.testing.matrix.parts import Form, Parts, Table
+from labelloom.testing.options import config_of
 
 _HELD_MODULES = 2
 """Label modules that a holder gets at most: more can stand behind it."""

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
-
-from labelloom.bundles import Catalogue, load_target
+from labelloom.bundles import Catalogue
 from labelloom.components import Component, Kind
 from labelloom.compose.check import check_held
 from labelloom.compose.plan import Node
 from labelloom.compose.resolve import Resolver
-from labelloom.config import Config, PartSpec, held_kinds
+from labelloom.config import PartSpec, held_kinds
 from labelloom.spec import read_raw
+from labelloom.testing.options import config_of, options_in, tables
 
 Table = dict[str, Any]
-
-_BESIDE = frozenset({"use", "name", "weight", "branch"})
-"""Keys beside a component in a spec that are none of its options."""
-
 
 @dataclass(frozen=True, eq=False)
 class Form:
@@ -89,9 +84,11 @@ class Parts:
         for name in sorted(specs):
             if self.bundles is not None and name.partition("/")[0] not in self.bundles:
                 continue
-            for table in _tables(read_raw(name, (), specs)[0]):
-                options = {key: value for key, value in table.items() if key not in _BESIDE and key != "sha256"}
-                used.setdefault(table["use"], []).append(options)
+            for table in tables(read_raw(name, (), specs)[0]):
+                if component := self.components.get(table["use"]):
+                    options = options_in(table, component)
+                    options.pop("sha256", None)
+                    used.setdefault(component.name, []).append(options)
         return used
 
     def _forms_of(self, component: Component) -> list[Form]:
@@ -106,25 +103,3 @@ class Parts:
                 found.setdefault((signature.needs, signature.gives, signature.labels, signature.iterative), form)
         return list(found.values())
 
-
-def at(form: Form, path: str) -> Node:
-    """The form's node at another place."""
-    return replace(form.node, path=path, key=path)
-
-
-def config_of(component: Component) -> type[BaseModel]:
-    """The class of a component's options."""
-    model: type[BaseModel] = load_target(component.config, component.name) if component.config else Config
-    return model
-
-
-def _tables(value: Any) -> Iterator[Mapping[str, Any]]:
-    """Every table in a spec that names a component."""
-    if isinstance(value, Mapping):
-        if isinstance(value.get("use"), str):
-            yield value
-        for item in value.values():
-            yield from _tables(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _tables(item)

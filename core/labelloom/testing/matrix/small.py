@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from labelloom.bundles import Catalogue
-from labelloom.testing.matrix.parts import Table, config_of
+from labelloom.testing.matrix.parts import Table
+from labelloom.testing.options import config_of
 
 _LARGE, _SMALL = 64, 16
 
