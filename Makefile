@@ -25,8 +25,10 @@ quickstart: install
 test: install lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
+# A part of it: make matrix SHARE=1/8
+SHARE ?= 1/1
 matrix: install
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/matrix --matrix whole -n 2
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/matrix --matrix whole --matrix-share $(SHARE) -n 2
 
 lint: install
 	$(BIN)/ruff check .

@@ -384,7 +384,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "matrix-tasks": _fits("task", "tasks"),
     "matrix-samplers": lambda: _table(("sampler", "draws", "read by"), matrix().samplers()),
     "matrix-refused": lambda: _table(("", "behind", *_REFUSED), matrix().refused()),
-    "matrix-apart": lambda: _table(("", "", *_REFUSED), matrix().apart()),
+    "matrix-apart": lambda: _table(("", "never with", *_REFUSED), matrix().apart()),
 }
 """The generated parts by name."""
 

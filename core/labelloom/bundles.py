@@ -206,23 +206,22 @@ class Catalogue:
         told = (others[other] for other in _close_names(name, sorted(others)) if other != name)
         return [*close, *(f"{other.name}, but that is {with_article(other.kind)}" for other in told)]
 
-    def installs(self, name: str) -> list[str]:
+    def installs(self, name: str) -> tuple[list[str], tuple[Problem, ...]]:
         """The commands that may bring what is called `name`, a component or a spec among others, as the registry knows.
 
-        Raises BundleError for a catalogue of the user's that is broken.
+        Of a catalogue of the user's that is broken the problems, to be told beside that of the name.
         """
         # pydantic, which the registry is read with, would double the time of a listing, which never comes here.
         from labelloom.registry import known_bundles
 
-        return list(known_bundles().installs(name, {bundle.name for bundle in self.bundles}))
+        try:
+            return list(known_bundles().installs(name, {bundle.name for bundle in self.bundles})), ()
+        except BundleError as error:
+            return [], error.problems
 
     def _unknown(self, name: str, sort: type[Record], where: str = "", kind: Kind | None = None) -> UnknownNameError:
         installed = sorted({bundle.name for bundle in self.bundles})
-        unread: tuple[Problem, ...] = ()
-        try:
-            installs = self.installs(name)
-        except BundleError as error:
-            installs, unread = [], error.problems
+        installs, unread = self.installs(name)
         if sort is Component:
             close = self.close_to(name, kind)
         else:

@@ -17,7 +17,7 @@ the place, what is wrong and what was expected, and what would mend it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 
@@ -57,6 +57,11 @@ class LabelloomError(Exception):
         error.problems = tuple(problems)
         error.args = (str(error),)
         return error
+
+    def also(self, suggestion: str) -> Self:
+        """The same error with one thing more to do, the last one for its last problem."""
+        *others, last = self.problems
+        return self.from_problems([*others, replace(last, suggestions=(*last.suggestions, suggestion))])
 
     def __str__(self) -> str:
         return "\n".join(str(problem) for problem in self.problems)

@@ -14,8 +14,8 @@ class Listener(Record):
 
     Args:
         name: `bundle/listener`; the part after the slash will do where no other bundle has one called so.
-        target: `module:Class`, a subclass of `labelloom.training.events.TrainingEvents` that is made without arguments,
-            once for each run.
+        target: `module:Class`, a subclass of `labelloom.training.events.TrainingEvents` that is made without arguments
+            for each run.
         summary: one line for people.
         api: the contract it was written for.
     """

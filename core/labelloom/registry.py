@@ -1,6 +1,7 @@
 """The catalogue of known bundles, `registry.toml`: which `pip install` brings a component that a spec names.
 
-Catalogues of one's own add to it: the files that the environment variable `LABELLOOM_REGISTRY` names.
+Catalogues of one's own add to it: the files that the environment variable `LABELLOOM_REGISTRY` names, to which
+`labelloom --registry` adds for one command.
 """
 
 from __future__ import annotations
@@ -8,9 +9,9 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Collection, Iterator
-from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -30,7 +31,9 @@ class Paper(_Entry):
     """The publication that a bundle builds."""
 
     title: str = Field(min_length=1)
-    authors: list[str] = Field(min_length=1, description='In their order; "others" last where not all are known.')
+    authors: list[Annotated[str, Field(pattern=r"\S")]] = Field(
+        min_length=1, description='In their order; "others" last where not all are known.'
+    )
     venue: str = Field(min_length=1)
     year: int = Field(ge=1950, le=2100)
     link: str = Field("", pattern=r"^(https?://\S+)?$")
@@ -126,9 +129,7 @@ def known_bundles() -> Registry:
         try:
             found = read_registry(Path(file).expanduser())
         except BundleError as error:
-            *others, last = error.problems
-            last = replace(last, suggestions=(*last.suggestions, f"mend the file, or take it out of {VARIABLE}"))
-            raise BundleError.from_problems([*others, last]) from error
+            raise error.also(f"mend the file, or take it out of {VARIABLE}") from error
         for name, bundle in found.bundles.items():
             bundles.setdefault(name, bundle)
     for name, bundle in read_registry().bundles.items():

@@ -82,7 +82,7 @@ BROKEN = {
     ),
     "a name that is no text": (
         f"{IMPLEMENTATION}[{record(name=3)}]",
-        "bundle bad (labelloom-bad 1.0), component 3: name is 3, not a string\n    try: name=\"mybundle/sharpen\"",
+        'bundle bad (labelloom-bad 1.0), component 3: name is 3, not a string\n    try: name="mybundle/sharpen"',
     ),
     "a summary that is no text": (f"{IMPLEMENTATION}[{record(summary=None)}]", "summary is None, not a string"),
     "a config that is no text": (f"{IMPLEMENTATION}[{record(config=3)}]", "config 3 is not module:Class"),

@@ -176,6 +176,10 @@ def test_the_file_is_the_one_at_the_root_of_the_checkout():
         ("formats = ['x']", "'x' of the bundle 'weave' must start with 'weave/'"),
         ("api = 0", "bundles.weave.api: must be at least 1, not 0"),
         ("ap = 1", "bundles.weave.ap: unknown key 'ap'\n    try: api"),
+        (
+            "paper = {title = 't', authors = [' '], venue = 'v', year = 2020}",
+            "bundles.weave.paper.authors.0: must match \\S",
+        ),
         ("paper = {title = 't'}", "bundles.weave.paper.authors: missing: this key is required"),
         (
             "paper = {title = 't', authors = ['a'], venue = 'v', year = 2020, link = 'x'}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -205,6 +206,19 @@ def test_without_the_training_corpus(office, evaluate, run, monkeypatch):
     )
 
 
+def test_other_documents_are_scored_without_the_bundle_that_read_the_run_s_own(site, run, tmp_path):
+    shutil.copytree(run, tmp_path / "run")
+    spec, folder = tmp_path / "run" / "spec.toml", run.parents[2]
+    text = spec.read_text()
+    spec.write_text(text.replace(f'source = "{folder}"', 'source = "tickets:2024"'))
+    assert spec.read_text() != text
+    words = ["evaluate", str(tmp_path / "run"), "--data", str(folder / "validation.jsonl"), "--json"]
+    result = CliRunner().invoke(app, words, prog_name="labelloom")
+    assert result.exit_code == 0, result.output
+    assert "the run's own corpus cannot be read (data.source: no installed source is called 'tickets'" in result.stderr
+    assert json.loads(result.stdout)["micro_f1"] == 1.0
+
+
 def test_a_misspelt_section_names_close_ones_before_anything_is_scored(office, evaluate):
     office(record())
     result = evaluate("--section", "office/anwsers")
@@ -249,12 +263,28 @@ def test_records_that_are_wrong(office, site, what):
     [
         (lambda: Rows("T", ["a"], [(float("nan"),)]), "a cell of the table 'T' is nan, not text or a finite number"),
         (lambda: Rows("T", ["a"], [([],)]), r"a cell of the table 'T' is \[\], not text or a finite number"),
-        (lambda: Figure("F", "<html>"), "the figure 'F' is no SVG document: it begins with '<html>'"),
+        (lambda: Figure("F", "<?xml?><svg/>"), r"the figure 'F' does not begin with '<svg', but with '<\?xml\?>"),
         (Content, "a section without paragraph, table and figure says nothing"),
     ],
 )
 def test_what_no_section_can_say(make, message):
     with pytest.raises(ValueError, match=message):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Content("One paragraph."), "paragraphs must be a list of str, not 'One paragraph.'"),
+        (lambda: Content([3]), r"paragraphs must be a list of str, not \[3\]"),
+        (lambda: Content(tables=Rows("T", ["a"], [])), "tables must be a list of Rows, not Rows"),
+        (lambda: Content(figures=["<svg/>"]), "figures must be a list of Figure, not "),
+        (lambda: Rows("T", "ab", []), "columns must be a list of str, not 'ab'"),
+        (lambda: Rows("T", ["a"], ((n,) for n in range(3))), "rows must be a list of Sequence, not <generator"),
+    ],
+)
+def test_what_is_no_list_of_them(make, message):
+    with pytest.raises(TypeError, match=message):
         make()
 
 

@@ -151,6 +151,14 @@ def test_a_misspelt_scheme_names_close_ones(office, source, message):
     assert "\n    try: office/tickets" in failure(source)
 
 
+def test_a_file_whose_name_begins_like_a_scheme_is_meant_by_its_path(office, tmp_path, monkeypatch):
+    office(record())
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tally:2024.jsonl").write_text('{"text": "a", "labels": ["x"]}\n')
+    assert failure("tally:2024.jsonl").endswith("try: ./tally:2024.jsonl, if the file or folder of this name is meant")
+    assert texts("./tally:2024.jsonl") == ["a"]
+
+
 def test_a_scheme_of_a_bundle_that_is_not_installed(site):
     with pytest.raises(BundleError) as caught:
         site.catalogue.called(DataSource, "hf", "data.source")

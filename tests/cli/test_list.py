@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -174,6 +175,25 @@ def test_available_and_a_kind_is_a_usage_error(labelloom_: Callable[..., Result]
     result = labelloom_("list", "encoders", "--available")
     assert result.exit_code == 2
     assert "--available shows bundles; leave KIND out." in result.stderr
+
+
+def test_catalogues_may_be_named_for_one_command(
+    labelloom_: Callable[..., Result], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("first", "second", "third"):
+        entries = [(name, f"{name}-only"), ("loom", f"loom-of-{name}")]
+        told = (f'[bundles.{key}]\ndistribution = "{made}"\nsummary = "x"\napi = 1\n' for key, made in entries)
+        (folder / f"{name}.toml").write_text("".join(told))
+    monkeypatch.setenv("LABELLOOM_REGISTRY", "third.toml")
+    words = ["--registry", "first.toml", "--registry", "second.toml"]
+    told = json.loads(labelloom_(*words, "list", "--available", "--json").stdout)["available"]
+    installs = {each["name"]: each["install"] for each in told}
+    assert installs["loom"] == "pip install loom-of-first"
+    assert {installs[name] for name in ("first", "second", "third")} == {
+        f"pip install {name}-only" for name in ("first", "second", "third")
+    }
+    monkeypatch.setenv("LABELLOOM_REGISTRY", "third.toml")
+    assert "try: pip install first-only" in labelloom_("--registry", "first.toml", "show", "first/part").stderr
 
 
 def test_a_broken_catalogue_of_one_s_own_stops_what_reads_it(

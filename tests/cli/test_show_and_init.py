@@ -155,6 +155,18 @@ def test_init_never_overwrites(labelloom_: Callable[..., Result], folder: Path) 
     assert (folder / "words.toml").read_text() == "mine"
 
 
+@pytest.mark.parametrize("command", ["init", "show", "check"])
+def test_a_broken_catalogue_is_told_beside_an_unknown_name(
+    command: str, labelloom_: Callable[..., Result], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "ours.toml").write_text("[bundles")
+    monkeypatch.setenv("LABELLOOM_REGISTRY", "ours.toml")
+    result = labelloom_(command, "nobody/has-this")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("nobody/has-this: ")
+    assert "\nours.toml: the registry cannot be read: " in result.stderr
+
+
 def test_init_errors(labelloom_: Callable[..., Result]) -> None:
     result = labelloom_("init", "tiny/wrods")
     assert result.exit_code == 1

@@ -13,7 +13,7 @@ from .running import Reader, warm_server
 LANGUAGES = {"sh", "bash", "console", "python", "toml", "json", "jsonl", "text", "bibtex"}
 SKIPPED = {
     "README.md": 3,
-    "CONTRIBUTING.md": 4,
+    "CONTRIBUTING.md": 5,
     "docs/how-to/multi-gpu.md": 3,
     "docs/how-to/train-longer-and-better.md": 2,
     "docs/tutorial/first-model.md": 1,

@@ -35,13 +35,13 @@ def test_how_many_labels_are_kept(documents, labels, depth):
         (
             "lrap",
             "ranks",
-            "training.metric: lrap needs a ranking of every label; the ranking of 1,000,000 validation documents keeps "
+            "training.metric: lrap needs a ranking of every label; the ranking of 1,000,000 documents keeps "
             "the best 100 of 100,000 labels\n    try: micro_f1\n    try: ndcg@5",
         ),
         (
             "precision@101",
             "probabilities",
-            "training.metric: precision@101 needs the best 101 labels; the ranking of 1,000,000 validation documents "
+            "training.metric: precision@101 needs the best 101 labels; the ranking of 1,000,000 documents "
             "keeps the best 100 of 100,000 labels\n    try: precision@100",
         ),
         (

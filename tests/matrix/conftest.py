@@ -20,6 +20,7 @@ SHARES = 8
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--matrix", choices=("cover", "whole"), default="cover", help="which models tests/matrix trains")
+    parser.addoption("--matrix-share", default="1/1", metavar="I/N", help="of the whole, only the I-th of N shares")
 
 
 @pytest.fixture(scope="session")

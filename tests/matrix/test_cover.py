@@ -11,7 +11,7 @@ import pytest
 from labelloom.testing.matrix import Covering, Mixture, Parts
 
 from .conftest import SHARES
-from .training import train_and_load
+from .training import told, train_and_load
 
 
 @pytest.mark.parametrize("share", range(SHARES))
@@ -25,7 +25,7 @@ def test_a_model_trains_and_predicts_the_same_when_it_is_loaded(
             train_and_load(spec, tmp_path)
         except Exception as error:  # told of all models, at the end
             broken[f"{place}: {mixture.title}"] = error
-    assert not broken, "\n\n".join(f"{title}\n{type(error).__name__}: {error}" for title, error in broken.items())
+    assert not broken, told(broken)
 
 
 def test_every_component_takes_part(covering: Covering, parts: Parts) -> None:

@@ -49,6 +49,7 @@ def test_options_that_change_what_a_component_needs_are_forms_of_it(parts: Parts
     assert {} in forms
     assert {"text": "labels", "label": "label_table"} in forms
     assert [form.options for form in parts.forms_of("standard/bce")] == [{}]
+    assert [form.options for form in parts.forms_of("lwpt/label-wise-mlp")] == [{}, {"form": "diagonal"}]
 
 
 def test_chains_are_those_of_a_search_through_all_orders(parts: Parts) -> None:

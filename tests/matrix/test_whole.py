@@ -16,7 +16,7 @@ import pytest
 from labelloom.testing.matrix import Mixture, Parts, bases, dressed, encoders
 
 from .conftest import SHARES
-from .training import train_and_load
+from .training import told, train_and_load
 
 DEPTH = 1
 """Encoders within encoders."""
@@ -49,12 +49,17 @@ def test_a_model_works(
         composed = list(islice(models(parts, share, 40 * SHARES), COMPOSED))
         assert len({str(mixture.spec) for mixture in composed}) == len(composed) > 1
         return
+    chosen, count = map(int, request.config.getoption("matrix_share").split("/"))
+    assert 1 <= chosen <= count, "--matrix-share is I/N, I from 1 to N"
     broken: dict[str, Exception] = {}
-    for place, mixture in enumerate(models(parts, share, SHARES)):
+    trained = 0
+    for place, mixture in enumerate(models(parts, (chosen - 1) * SHARES + share, count * SHARES)):
+        trained += 1
         folder = tmp_path / str(place)
         try:
             train_and_load({**trainable(mixture), "name": f"model-{place}"}, folder)
             shutil.rmtree(folder)  # thousands of runs
         except Exception as error:  # told of all models, at the end
             broken[f"{place}: {mixture.title}"] = error
-    assert not broken, "\n\n".join(f"{title}\n{type(error).__name__}: {error}" for title, error in broken.items())
+    assert not broken, told(broken)
+    assert trained

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,11 @@ def train_and_load(spec: Mapping[str, Any], folder: Path) -> None:
     assert np.isfinite(scores).all()
     np.testing.assert_allclose(scores, before, rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(again.predicted.values, recorded.predicted.values)
+
+
+def told(broken: Mapping[str, Exception]) -> str:
+    """Every model that is broken, by its title, with the traceback."""
+    return "\n\n".join(f"{title}\n{''.join(traceback.format_exception(error))}" for title, error in broken.items())
 
 
 def _by_label(predictions: Predictions) -> np.ndarray:

@@ -8,6 +8,7 @@ from labelloom import Component
 from labelloom.bundles import UnknownNameError
 from labelloom.testing import Case, ConformanceError, Failure, Report, Skipped, cases, cases_of, check_bundle
 from labelloom.testing.checks import CHECKS
+from labelloom.testing.options import options_in
 from labelloom.testing.workshop import With, Workshop
 from labelloom.testing.worlds import worlds_of
 
@@ -32,6 +33,17 @@ def test_an_error_lists_every_failure() -> None:
     assert text.startswith("2 promises of the contract not kept\n\nacme/part::shapes\n    promised: scores are finite")
     assert "acme/part::names" in text
     assert str(ConformanceError(failed[:1])).startswith("1 promise of the contract not kept")
+
+
+def test_an_error_has_the_traceback_of_what_a_component_raised() -> None:
+    failure = Failure("scores are finite", "ZeroDivisionError: division by zero", "its traceback is above")
+    try:
+        print(1 / (len("") + 0))
+    except ZeroDivisionError as error:
+        failure.__cause__ = error
+    text = str(ConformanceError([(Case("acme", "part", "shapes", lambda: None), failure)]))
+    assert "test_kit.py" in text
+    assert text.index("print(1 / (len") < text.index("promised: scores are finite")
 
 
 def test_a_whole_bundle_is_checked_and_skips_are_printed(
@@ -113,6 +125,18 @@ def test_an_authors_example_goes_before_defaults() -> None:
     assert own.node(own.catalogue.component("standard/bilstm")).config.hidden == 3  # type: ignore[attr-defined]
 
 
+def test_a_pretrained_model_that_an_example_names_is_taken() -> None:
+    own = Workshop(With(), {"standard/transformer": {"pretrained": "vectors.txt", "sha256": "0"}})
+    (options,) = own.finder.of(own.catalogue.component("standard/transformer"))
+    assert options == {"pretrained": "vectors.txt", "sha256": "0"}
+
+
+def test_keys_of_the_spec_are_no_options_but_of_tasks_alone(workshop: Workshop) -> None:
+    table = {"use": "any", "weight": 2.0, "hidden": 3}
+    assert options_in(table, workshop.catalogue.component("standard/bce")) == {"hidden": 3}
+    assert options_in(table, workshop.catalogue.component("standard/bilstm")) == {"weight": 2.0, "hidden": 3}
+
+
 def test_what_cannot_be_made_up_comes_from_the_component_that_gives_it(workshop: Workshop) -> None:
     (world,) = worlds_of(workshop, workshop.catalogue.component("maacf/ncf"))
     assert [node.component.name for node in world.suppliers] == ["maacf/co-attention"]
@@ -126,6 +150,18 @@ def test_alternatives_and_optional_needs_make_two_worlds(workshop: Workshop) -> 
     assert [world.chosen for world in worlds] == [{"tokens", "labels"}, {"tokens", "label_table"}]
     told = worlds_of(workshop, workshop.catalogue.component("lmmtc/label-mask-encoder"))
     assert [world.chosen for world in told] == [set(), {"given"}]
+
+
+def test_each_of_three_alternatives_has_a_world(workshop: Workshop) -> None:
+    record = Component(
+        kind="predictor",
+        name="acme/any",
+        target="labelloom_acme.any:Any",
+        needs={"labels | aspects | document", "tokens?"},
+        gives={"scores"},
+    )
+    worlds = worlds_of(Workshop(With([record])), record)
+    assert [world.chosen for world in worlds] == [{"labels"}, {"aspects"}, {"document", "tokens"}]
 
 
 def test_a_need_that_nothing_gives_is_a_reason_to_skip(workshop: Workshop) -> None:

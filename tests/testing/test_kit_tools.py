@@ -145,6 +145,11 @@ def test_what_is_read_is_known_and_what_is_passed_on_is_not() -> None:
     assert states.document is not None
     assert states.first("tokens") is not None
     assert states.read == {"document", "tokens"}
+    own = watch(States(extra={"acme.view": torch.zeros(1), "acme.other": torch.zeros(1)}))
+    assert own.get("acme.view") is not None
+    assert own.read == {"acme.view"}
+    assert len(own.extra) == 2
+    assert own.read == {"acme.view", "acme.other"}
     widths = WatchedWidths({"tokens": 4, "document": 8})
     assert "document" in widths
     assert widths["tokens"] == 4

@@ -221,6 +221,25 @@ def test_wandb_goes_on_with_the_run_that_it_knows(
     }
 
 
+def test_a_listener_that_is_gone_can_be_left_out_when_its_run_goes_on(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(Killed):
+        labelloom.train(two_stages(corpus), output=tmp_path, trackers=["tensorboard"], reporter=KilledAfter(2))
+    monkeypatch.setattr("labelloom_standard.trackers.find_spec", lambda name: None)
+    run = tmp_path / "small" / "0"
+    with pytest.raises(TrainingError) as error:
+        labelloom.resume(run)
+    assert str(error.value).splitlines()[1:] == [
+        '    try: pip install "labelloom[tensorboard]"',
+        f"    try: take it out of {run / 'trackers.json'}, to go on without it",
+    ]
+    known = json.loads((run / "trackers.json").read_text())
+    assert known["names"] == ["standard/tensorboard"]
+    (run / "trackers.json").write_text(json.dumps({**known, "names": []}))
+    assert labelloom.resume(run).path == run
+
+
 def test_without_trackers_nothing_is_written(corpus: Path, tmp_path: Path) -> None:
     run = labelloom.train(two_stages(corpus), output=tmp_path).path
     assert not (run / "trackers.json").exists()

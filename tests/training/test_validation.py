@@ -288,7 +288,7 @@ def test_what_cannot_be_measured_or_decided_is_refused_before_training(
     with pytest.raises(SpecError) as error:
         labelloom.train(spec, output=tmp_path)
     assert str(error.value) == (
-        "training.metric: precision@5 needs the best 5 labels; the ranking of 12 validation documents keeps the best 4 "
+        "training.metric: precision@5 needs the best 5 labels; the ranking of 12 documents keeps the best 4 "
         "of 6 labels\n    try: precision@4\n"
         "decision.k: 5 labels cannot be given to every document: of 6 the best 4 are ranked\n    try: k = 4 or less"
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -64,6 +66,15 @@ def _show_tracebacks(wanted: bool) -> None:
     failing.debug = wanted
 
 
+def _add_catalogues(files: list[Path] | None) -> None:
+    if files:
+        # pydantic, which the registry is read with, takes longer to import than the rest of a listing.
+        from labelloom.registry import VARIABLE
+
+        before = os.environ.get(VARIABLE, "")
+        os.environ[VARIABLE] = os.pathsep.join([*map(str, files), before])
+
+
 @app.callback()
 def common(
     version: Annotated[
@@ -72,6 +83,16 @@ def common(
     debug: Annotated[
         bool, typer.Option("--debug", help="Show the traceback of an error.", callback=_show_tracebacks)
     ] = False,
+    registry: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--registry",
+            metavar="FILE",
+            help="Know the bundles of this catalogue, too, before those of LABELLOOM_REGISTRY. May be given several "
+            "times.",
+            callback=_add_catalogues,
+        ),
+    ] = None,
 ) -> None:
     """Multi-label text classifiers woven from published parts.
 

@@ -16,7 +16,7 @@ from labelloom.cli import neighbours as near
 from labelloom.cli import shortlist_options as few
 from labelloom.cli.options import AllowLocalCode, Json
 from labelloom.cli.output import console, print_json
-from labelloom.errors import DataError, SpecError
+from labelloom.errors import BundleError, DataError, SpecError
 
 if TYPE_CHECKING:
     from labelloom.cli.evaluation_report import Side
@@ -195,7 +195,7 @@ def _corpora(folder: RunFolder, classifier: Classifier, data: str | None, needed
         typer.echo(note, err=True)
     try:
         return corpus, own_corpus(folder, settings)
-    except DataError as error:
+    except (BundleError, DataError) as error:  # the data is gone, or the bundle that reads it
         if needed:
             raise
         message = f"no groups of head and tail labels and no PSP@k: the run's own corpus cannot be read ({error})"

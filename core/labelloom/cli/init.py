@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from labelloom.bundles import Catalogue
-from labelloom.errors import SpecError
+from labelloom.errors import Problem, SpecError
 
 _EXTENDS = re.compile(r"^(\s*extends\s*=\s*)(['\"]).*?\2", re.MULTILINE)
 
@@ -31,10 +31,10 @@ def copy_spec(
     catalogue = Catalogue()
     specs = catalogue.specs()
     if name not in specs:
-        close = [*catalogue.installs(name), *get_close_matches(name, specs, n=3, cutoff=0.4)][:3]
-        raise SpecError(
-            "no installed bundle ships a spec of this name", where=name, suggestions=close or ["labelloom list specs"]
-        )
+        installs, unread = catalogue.installs(name)
+        close = tuple([*installs, *get_close_matches(name, specs, n=3, cutoff=0.4)][:3])
+        message = "no installed bundle ships a spec of this name"
+        raise SpecError.from_problems([Problem(name, message, close or ("labelloom list specs",)), *unread])
     target = path or Path(specs[name].name)
     if target.is_dir():
         target = target / specs[name].name

@@ -50,8 +50,8 @@ def list_installed(
     Components, formats of data, the sources, metrics, listeners, sections, commands and specs that bundles bring, and
     the bundles with their state. A broken bundle is shown with its error and hides nothing else.
 
-    With --available, the bundles of labelloom's registry that are not installed, and those of the catalogues that the
-    environment variable LABELLOOM_REGISTRY names.
+    With --available, the bundles of labelloom's registry that are not installed, and those of the catalogues that
+    `labelloom --registry` or the environment variable LABELLOOM_REGISTRY names.
     """
     if available:
         if kind is not None:

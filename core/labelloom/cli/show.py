@@ -12,7 +12,7 @@ from labelloom.bundles import Catalogue, load_target
 from labelloom.cli.options import Json
 from labelloom.cli.output import console, in_order, print_json, table
 from labelloom.components import Component
-from labelloom.errors import UnknownNameError
+from labelloom.errors import Problem, UnknownNameError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -60,12 +60,10 @@ def _component(name: str, catalogue: Catalogue, specs: dict[str, Path]) -> Compo
     except UnknownNameError as error:
         if name in specs:
             return None
-        close = [*get_close_matches(name, specs, n=3, cutoff=0.6), *error.problems[0].suggestions]
-        raise UnknownNameError(
-            "no installed component or shipped spec is called this",
-            where=name,
-            suggestions=list(dict.fromkeys(close))[:3],
-        ) from None
+        unknown, *unread = error.problems
+        close = tuple(dict.fromkeys([*get_close_matches(name, specs, n=3, cutoff=0.6), *unknown.suggestions]))[:3]
+        message = "no installed component or shipped spec is called this"
+        raise UnknownNameError.from_problems([Problem(name, message, close), *unread]) from None
 
 
 def _options(component: Component) -> list[dict[str, Any]]:
@@ -107,9 +105,8 @@ def _told(component: Component, options: list[dict[str, Any]]) -> dict[str, Any]
 
 
 def _print_component(out: Console, component: Component, options: list[dict[str, Any]], catalogue: Catalogue) -> None:
-    origin = next(bundle.origin for bundle in catalogue.bundles if bundle.name == component.bundle)
     out.print(f"{component.name}", style="bold", end="")
-    out.print(f"  {component.kind.replace('_', ' ')}, from {origin}")
+    out.print(f"  {component.kind.replace('_', ' ')}, from {catalogue.origin(component)}")
     out.print(f"{component.summary}\n")
     facts = table("", "")
     facts.add_row("needs", ", ".join(in_order(component.needs)) or "nothing")

@@ -61,8 +61,9 @@ def _with_installs(error: SpecError, catalogue: Catalogue) -> SpecError:
     first, *others = error.problems
     if not NAME.fullmatch(first.where) or Path(first.where).exists():
         return error
-    suggestions = tuple([*catalogue.installs(first.where), *first.suggestions][:3])
-    return SpecError.from_problems([replace(first, suggestions=suggestions), *others])
+    installs, unread = catalogue.installs(first.where)
+    suggestions = tuple([*installs, *first.suggestions][:3])
+    return SpecError.from_problems([replace(first, suggestions=suggestions), *others, *unread])
 
 
 def _part_spec(table: Mapping[str, Any], kind: Kind) -> PartSpec:

@@ -13,7 +13,7 @@ from labelloom.data.cache import digest_of
 from labelloom.data.folders import file_source, folder_source
 from labelloom.data.label_files import named_label_file
 from labelloom.data.records import Source
-from labelloom.errors import DataError
+from labelloom.errors import DataError, UnknownNameError
 from labelloom.formats import FORMS
 from labelloom.sources import DataSource, address
 from labelloom.spec.data import DataSettings
@@ -43,7 +43,12 @@ def addressed_source(settings: DataSettings) -> Source | None:
     if found is None:
         return None
     catalogue = Catalogue()
-    record = source_record(settings.source, catalogue)
+    try:
+        record = source_record(settings.source, catalogue)
+    except UnknownNameError as error:
+        if Path(settings.source).exists():
+            raise error.also(f"./{settings.source}, if the file or folder of this name is meant") from error
+        raise
     ignored = [key for key in settings.about_sources if key not in record.settings]
     if ignored:
         raise DataError(

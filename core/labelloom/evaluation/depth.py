@@ -26,21 +26,21 @@ def depth_for(documents: int, labels: int) -> int:
 
 
 def metric_problems(key: str, where: str, ranked: tuple[int, int], scale: Scale) -> Iterator[Problem]:
-    """Why the metric `key` cannot be computed on the validation split.
+    """Why the metric `key` cannot be computed on a split.
 
     `ranked` says how many documents and labels there are, `scale` what the decision's scores are.
     """
     documents, labels = ranked
     depth = depth_for(documents, labels)
-    cut = f"the ranking of {documents:,} validation documents keeps the best {depth:,} of {labels:,} labels"
-    needs, (_, _, k) = find_metric(key, where=where).needs, key.partition("@")
+    cut = f"the ranking of {documents:,} documents keeps the best {depth:,} of {labels:,} labels"
+    needs, (name, _, k) = find_metric(key, where=where).needs, key.partition("@")
     if depth < labels and "complete ranking" in needs:
         yield Problem(where, f"{key} needs a ranking of every label; {cut}", ("micro_f1", "ndcg@5"))
     if "label scores" in needs:
         message = f"{key} ranks documents by the scores of rare labels, which is only for a trained model"
         yield Problem(where, message, ("psp@5", "labelloom evaluate --rarest 10, when training has ended"))
     elif k and depth < min(int(k), labels):
-        yield Problem(where, f"{key} needs the best {int(k):,} labels; {cut}", (key.replace(k, str(depth)),))
+        yield Problem(where, f"{key} needs the best {int(k):,} labels; {cut}", (f"{name}@{depth}",))
     if "probabilities" in needs and scale != "probabilities":
         message = f"{key} needs probabilities, but the scores of this model {WHAT_SCORES_DO[scale]}"
         yield Problem(where, message, ("micro_f1", 'decision.calibration = "platt"'))

@@ -1,7 +1,7 @@
 """Sections: what a bundle's function is given of a scored run, and the plain structure that it answers.
 
-A section is shown as text by `labelloom evaluate --section`, given as JSON, or put on a page: so it is made of
-paragraphs, tables and pictures, and says nothing of how they look.
+A section is shown as text by `labelloom evaluate --section`, or given as JSON to what makes a page of it: so it is made
+of paragraphs, tables and pictures, and says nothing of how they look.
 
     from labelloom import Content, Rows, Scored
 
@@ -64,6 +64,8 @@ class Rows:
     rows: Sequence[Sequence[Cell]]
 
     def __post_init__(self) -> None:
+        _require_all("columns", self.columns, str)
+        _require_all("rows", self.rows, Sequence)
         for row in self.rows:
             if len(row) != len(self.columns):
                 raise ValueError(f"the table {self.title!r} has {len(self.columns)} columns, a row of it {len(row)}")
@@ -76,25 +78,31 @@ class Rows:
 
 @dataclass(frozen=True)
 class Figure:
-    """A picture: its title, and an SVG document as text."""
+    """A picture: its title, and an SVG element as text, without an XML declaration before it."""
 
     title: str
     svg: str
 
     def __post_init__(self) -> None:
         if not self.svg.lstrip().startswith("<svg"):
-            raise ValueError(f"the figure {self.title!r} is no SVG document: it begins with {self.svg[:20]!r}")
+            raise ValueError(f"the figure {self.title!r} does not begin with '<svg', but with {self.svg[:20]!r}")
 
 
 @dataclass(frozen=True)
 class Content:
-    """What a section says: paragraphs, then tables, then pictures. Raises ValueError where it says nothing."""
+    """What a section says: paragraphs, then tables, then pictures. Raises ValueError where it says nothing.
+
+    Raises TypeError for what is none of them; one paragraph alone is a list of one, too.
+    """
 
     paragraphs: Sequence[str] = ()
     tables: Sequence[Rows] = ()
     figures: Sequence[Figure] = ()
 
     def __post_init__(self) -> None:
+        _require_all("paragraphs", self.paragraphs, str)
+        _require_all("tables", self.tables, Rows)
+        _require_all("figures", self.figures, Figure)
         if not (self.paragraphs or self.tables or self.figures):
             raise ValueError("a section without paragraph, table and figure says nothing")
 
@@ -109,6 +117,13 @@ class Content:
             ],
             "figures": [{"title": each.title, "svg": each.svg} for each in self.figures],
         }
+
+
+def _require_all(what: str, values: Any, kind: type) -> None:
+    """Raise TypeError unless `values` is a sequence of one kind; a string would be one of letters."""
+    listed = isinstance(values, Sequence) and not isinstance(values, str)
+    if not listed or not all(isinstance(each, kind) for each in values):
+        raise TypeError(f"{what} must be a list of {kind.__name__}, not {values!r}")
 
 
 def content_of(record: Section, catalogue: Catalogue, scored: Scored) -> Content:

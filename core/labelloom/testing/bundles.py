@@ -46,7 +46,9 @@ def light_modules(modules: Iterable[str]) -> None:
     names = list(modules)
     if not names:
         raise Skipped("it has no options, and so no module of them")
-    promised = f"{', '.join(names)}: listing and checking import these, and so no torch, transformers, numpy or the like"
+    promised = (
+        f"{', '.join(names)}: listing and checking import these, and so no torch, transformers, numpy or the like"
+    )
     script = f"import sys; sys.path[:] = {sys.path!r}{_SCRIPT}"
     done = subprocess.run(
         [sys.executable, "-c", script, ",".join(HEAVY), *names], capture_output=True, text=True, check=False

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from labelloom.interfaces import Batch, States
+from labelloom.interfaces import Batch, Files, States
 
 RELATIVE, ABSOLUTE = 1e-4, 1e-5
 """How far two results in fp32 may be apart that sum in another order."""
@@ -72,6 +75,19 @@ def pairs(
     for name, values in one.items():
         for first, second in zip(values, other[name], strict=True):
             yield name, first, second
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two assets are equal: JSON, arrays, files."""
+    if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
+        return np.array_equal(one, other)
+    if isinstance(one, Files) and isinstance(other, Files):
+        return one.names == other.names and all(
+            Path(one.root / name).read_bytes() == Path(other.root / name).read_bytes() for name in one.names
+        )
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(same(one[name], other[name]) for name in one)
+    return bool(one == other)
 
 
 def difference(one: Tensor, other: Tensor, tolerance: float = 1.0) -> str | None:

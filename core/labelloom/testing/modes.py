@@ -1,4 +1,4 @@
-"""Ways to run a part: without dropout, with other global random numbers."""
+"""Ways to run a part: without dropout, with other global random numbers, with weights that have moved."""
 
 from __future__ import annotations
 
@@ -77,3 +77,12 @@ def global_seed(seed: int) -> Iterator[None]:
         finally:
             random.setstate(python)
             np.random.set_state(numpy)
+
+
+def weights_moved(module: nn.Module, seed: int = 5) -> None:
+    """Move every value that is saved a little, as training would."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for value in module.state_dict().values():
+            if value.is_floating_point():
+                value.add_(0.05 * torch.randn(value.shape, generator=generator))

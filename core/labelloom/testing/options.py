@@ -40,7 +40,9 @@ class OptionFinder:
         The first that the component's config takes, and whose parts fit, is the one.
         """
         if component.name in self.examples:
-            yield self.small(component, self.examples[component.name])
+            example = self.examples[component.name]
+            named = {name: example[name] for name in ("pretrained", "sha256") if name in example}
+            yield {**self.small(component, example), **named}
             return
         yield self.small(component, {})
         if not self.required(component):

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -15,8 +13,8 @@ from labelloom.components import FIELDS
 from labelloom.data.corpus import Split
 from labelloom.data.label_sets import LabelSets
 from labelloom.data.texts import Texts
-from labelloom.interfaces import Files, States
-from labelloom.testing.closeness import difference, pairs, results
+from labelloom.interfaces import States
+from labelloom.testing.closeness import difference, pairs, results, same
 from labelloom.testing.modes import global_seed
 from labelloom.testing.outcome import Failure
 from labelloom.testing.worlds import World
@@ -83,7 +81,7 @@ def corpus(world: World) -> None:
     nodes = [world.node] if world.component.kind == "sampler" else [*world.suppliers, world.node]
     one, two = world.workshop.prepare(nodes), world.workshop.prepare(nodes, other)
     for path in {*one, *two}:
-        if not _equal(one.get(path), two.get(path)):
+        if not same(one.get(path), two.get(path)):
             happened = f"with other validation and test documents {path} prepared something else"
             raise Failure(promised, happened, cause)
     if world.component.kind == "sampler":
@@ -100,18 +98,6 @@ def _changed(split: Split) -> Split:
     """Other texts, and every label turned round."""
     texts = Texts.from_list([f"never seen {place}" for place in range(len(split))])
     return replace(split, texts=texts, label_sets=LabelSets.from_dense(~split.label_sets.to_dense()), digest="changed")
-
-
-def _equal(one: Any, other: Any) -> bool:
-    if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
-        return np.array_equal(one, other)
-    if isinstance(one, Files) and isinstance(other, Files):
-        return one.names == other.names and all(
-            Path(one.root / name).read_bytes() == Path(other.root / name).read_bytes() for name in one.names
-        )
-    if isinstance(one, Mapping) and isinstance(other, Mapping):
-        return one.keys() == other.keys() and all(_equal(one[name], other[name]) for name in one)
-    return bool(one == other)
 
 
 def _tensors(states: States, inputs: Mapping[str, Any], above: str = "batch.inputs") -> Iterator[tuple[str, Tensor]]:

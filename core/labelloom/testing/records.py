@@ -11,9 +11,11 @@ import torch
 from torch import Tensor
 
 from labelloom.components import FIELDS, Need, is_draw
+from labelloom.compose.build import AllAssets
 from labelloom.data.columns import Columns
 from labelloom.interfaces import Batch, States
-from labelloom.testing.closeness import difference, pairs, results
+from labelloom.testing.closeness import difference, pairs, results, same
+from labelloom.testing.modes import global_seed
 from labelloom.testing.outcome import Failure
 from labelloom.testing.watching import watch
 from labelloom.testing.worlds import Built, World
@@ -22,7 +24,7 @@ _CAUSE = "needs or gives of the record (or the config's signature) were not chan
 
 
 def builds(world: World) -> None:
-    """Its constructor takes its default options, or those of an example, and any widths."""
+    """Its constructor takes its default options, or those of an example, and any widths; again it makes the same."""
     built = world.build()
     inside = {id(module) for module in built.part.modules()}
     lost = [node.path for node in world.node.walk() if id(built.parts[node.path]) not in inside]
@@ -32,6 +34,31 @@ def builds(world: World) -> None:
             f"{', '.join(lost)} is none of its modules",
             "a Python list, dict or tuple of parts: nn.ModuleList and nn.ModuleDict register them",
         )
+    assets = same_assets(world)
+    with global_seed(7):
+        again = world.build(assets=assets)
+    first, second = built.part.state_dict(), again.part.state_dict()
+    other = [name for name in first.keys() & second.keys() if not torch.equal(first[name], second[name])]
+    if other:
+        raise Failure(
+            "weights start from torch's random numbers alone, so that a run can be made again from its seed",
+            f"built again under the same seed, {_listed(other)} start otherwise",
+            "numpy.random, random or the order of a set, in the constructor or in initialise",
+        )
+
+
+def same_assets(world: World) -> AllAssets:
+    """What its parts take from the corpus, prepared again. Raises Failure where that is something else."""
+    with global_seed(7):
+        again = world.workshop.prepare((*world.suppliers, world.node))
+    other = [node.path for node in world.node.walk() if not same(world.assets.get(node.path), again.get(node.path))]
+    if other:
+        raise Failure(
+            "prepare is a function of options and corpus",
+            f"prepared again, {_listed(other)} has other assets",
+            "random numbers without a seed of their own, a time, or the order of a set",
+        )
+    return again
 
 
 def records(world: World) -> None:

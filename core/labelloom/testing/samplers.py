@@ -10,6 +10,7 @@ import numpy as np
 from labelloom.interfaces import Draw, LabelledRows, Rng, Sampler
 from labelloom.testing.modes import global_seed
 from labelloom.testing.outcome import Failure, Skipped
+from labelloom.testing.records import same_assets
 from labelloom.testing.tasks import DOCUMENTS
 from labelloom.testing.worlds import World
 
@@ -17,8 +18,9 @@ STEPS = range(4)
 
 
 def builds(world: World) -> None:
-    """Its constructor takes its default options, or those of an example."""
+    """Its constructor takes its default options, or those of an example; prepared again it has the same assets."""
     _made(world)
+    same_assets(world)
 
 
 def draws(world: World) -> None:
@@ -66,9 +68,16 @@ def rows(world: World) -> None:
         kept = after.given is not None and np.array_equal(after.given[:count][told], others.given[told])
         if not kept:
             raise Failure(promised, "what the input told before is told no more", "draw.with_given keeps it")
-    if others.roles is not None and (after.roles is None or list(after.roles[:count]) != list(others.roles)):
-        now = None if after.roles is None else list(after.roles[:count])
-        raise Failure(promised, f"the roles {list(others.roles)} became {now}", "draw.with_roles keeps them")
+    if others.roles is not None:
+        named = others.roles != ""  # a row without a role may get one
+        if after.roles is None or list(after.roles[:count][named]) != list(others.roles[named]):
+            now = None if after.roles is None else list(after.roles[:count])
+            raise Failure(promised, f"the roles {list(others.roles)} became {now}", "draw.with_roles keeps them")
+    for name in ("relation", "candidates"):
+        before, now = getattr(others, name), getattr(after, name)
+        if before is not None and (now is None or not np.array_equal(now[tuple(map(slice, before.shape))], before)):
+            happened = f"{name} that was drawn before is gone, or another"
+            raise Failure(promised, happened, "a new Draw(...): use draw.with_..., or dataclasses.replace")
 
 
 def determinism(world: World) -> None:
@@ -134,7 +143,12 @@ def _draw(sampler: Sampler, split: LabelledRows, draw: Draw, key: int) -> Draw:
 
 
 def _others(draw: Draw, split: LabelledRows, gives: frozenset[str]) -> Draw:
-    """The draw after another sampler told of labels; nothing of what this one gives in roles or relation."""
+    """The draw after other samplers added a row with a role, told of labels, and drew what this one does not give."""
+    draw = draw.with_rows(draw.rows[:1]).with_roles([""] * draw.anchors + ["other"])
+    if "relation" not in gives:
+        draw = draw.with_relation(np.eye(len(draw.rows)))
+    if "candidates" not in gives:
+        draw = draw.with_candidates([np.arange(1 + place % 3) for place in range(len(draw.rows))])
     truth = split.label_sets.take(draw.rows).to_dense().astype(np.int8)
     shown = np.arange(truth.size).reshape(truth.shape) % 3 == 0
     return draw.with_given(np.where(shown, truth, -1))

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import torch
-from torch import nn
-
 from labelloom.testing.closeness import difference, pairs
 from labelloom.testing.corpus import small_corpus
 from labelloom.testing.learning import said
-from labelloom.testing.modes import without_dropout
+from labelloom.testing.modes import weights_moved, without_dropout
 from labelloom.testing.outcome import Failure
 from labelloom.testing.worlds import World
 
@@ -59,12 +56,3 @@ def names(world: World) -> None:
                 else f"{told} the order is another"
             )
             raise Failure(promised, happened, "ParameterDict or add_module with labels, words or counters as names")
-
-
-def weights_moved(module: nn.Module, seed: int = 5) -> None:
-    """Move every value that is saved a little, as training would."""
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for value in module.state_dict().values():
-            if value.is_floating_point():
-                value.add_(0.05 * torch.randn(value.shape, generator=generator))

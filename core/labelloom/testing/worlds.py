@@ -141,7 +141,7 @@ class Built:
 
     def even(self, count: int = ROWS) -> np.ndarray:
         """Documents of one length: where they meet, nothing is padded."""
-        rows = self.anchors(60)
+        rows = self.anchors(len(self.rows))
         if self.encoder is None:
             lengths = self.world.workshop.fields.lengths[torch.from_numpy(rows)].numpy()
         else:

@@ -30,7 +30,8 @@ class RunBegins:
         total: steps that were taken before, in all stages; 0 at the beginning. What an interrupted run told after its
             last checkpoint is told again.
         key: a name for this run that no other has and that it keeps when it goes on, for services.
-        first: whether this listener was told of this run never before.
+        first: whether this listener was told of this run never before. One that is an object is not known again: of it,
+            whether the run is at its beginning.
     """
 
     folder: Path
@@ -101,7 +102,8 @@ class RunEnds:
 class TrainingEvents:
     """Who listens to a run; each method does nothing until a subclass says otherwise.
 
-    It is told in the first of several processes alone, in the order of what happens, and made anew for each run.
+    It is told in the first of several processes alone, in the order of what happens. One that is named is made anew
+    for each run, and once before to see that it can be: what it opens it opens in `begin`.
     Nothing that it does changes a run: if `begin` raises, nothing is trained; if it raises later, that is said, it is
     told nothing more but `close`, and the run goes on. Each call holds up training for as long as it takes.
     """
@@ -125,4 +127,4 @@ class TrainingEvents:
         """The run has its results."""
 
     def close(self) -> None:
-        """Nothing more is told, because the run has ended, was interrupted, or failed."""
+        """Nothing more is told, because the run has ended, was interrupted, or failed, in `begin` too."""

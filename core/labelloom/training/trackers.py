@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 from accelerate import Accelerator, PartialState
@@ -109,6 +109,17 @@ def _made(record: Listener, catalogue: Catalogue) -> tuple[str, TrainingEvents]:
     return code.where, made
 
 
+def _named(
+    names: Iterable[str], catalogue: Catalogue, before: Mapping[str, tuple[str, TrainingEvents]]
+) -> dict[str, tuple[str, TrainingEvents]]:
+    """The listeners `before`, and after them new ones of `names`, by their full names."""
+    made = dict(before)
+    for record in (_record(name, catalogue) for name in names):
+        if record.name not in made:
+            made[record.name] = _made(record, catalogue)
+    return made
+
+
 def _wrapped(tracker: TrainingEvents | GeneralTracker) -> tuple[str, TrainingEvents]:
     if isinstance(tracker, TrainingEvents):
         return f"listener {type(tracker).__name__}", tracker
@@ -135,26 +146,29 @@ class Tracking:
         if not PartialState().is_main_process:
             return
         known = json.loads(run.trackers.read_text(encoding="utf-8")) if run.trackers.is_file() else {"names": []}
-        catalogue = Catalogue()
-        asked = [*known["names"], *(each for each in trackers if isinstance(each, str))]
-        records = {record.name: record for record in (_record(name, catalogue) for name in asked)}
-        told_before = {_record(name, catalogue).name for name in known["names"]}
-        listeners = [(*_made(record, catalogue), name not in told_before) for name, record in records.items()]
+        catalogue, without = Catalogue(), f"take it out of {run.trackers}, to go on without it"
+        try:
+            named = _named(known["names"], catalogue, {})
+        except LabelloomError as error:
+            raise error.also(without) from error
+        told_before = len(named)
+        named = _named([each for each in trackers if isinstance(each, str)], catalogue, named)
+        listeners = [(*made, place >= told_before) for place, made in enumerate(named.values())]
         listeners += [(*_wrapped(each), step == 0) for each in trackers if not isinstance(each, str)]
         if not listeners:
             return
         key = known.get("id") or secrets.token_hex(8)
         stages = tuple(phase.name for phase in spec.phases)
         try:
-            for name, listener, first in listeners:
+            for place, (name, listener, first) in enumerate(listeners):
                 self._open.append((name, listener))
                 begins = RunBegins(run.path, spec.name, spec.seed, spec.model_dump(), stages, step, key, first)
-                _begin(name, listener, begins)
+                _begin(name, listener, begins, without if place < told_before else "train without it")
         except BaseException:
             self.close()
             raise
         # Last, so that a service that could not be reached is asked anew as if for the first time.
-        write_json(run.trackers, {"names": list(records), "id": key})
+        write_json(run.trackers, {"names": list(named), "id": key})
 
     def stage(self, event: StageBegins) -> None:
         """Tell of a stage."""
@@ -198,14 +212,16 @@ class Tracking:
         self._open = []
 
 
-def _begin(name: str, listener: TrainingEvents, run: RunBegins) -> None:
-    """Tell of the beginning. Raises TrainingError, with what the listener raised behind it."""
+def _begin(name: str, listener: TrainingEvents, run: RunBegins, otherwise: str) -> None:
+    """Tell of the beginning. Raises TrainingError, with what the listener raised behind it and what to do `otherwise`.
+
+    An error of labelloom's own is raised as it is, with the same advice.
+    """
     try:
         listener.begin(run)
-    except LabelloomError:
-        raise
+    except LabelloomError as error:
+        raise error.also(otherwise) from error
     except Exception as error:
         reason = f"{type(error).__name__}: {error}".rstrip(": ")
-        raise TrainingError(
-            f"the {name} cannot begin: {reason}", where=str(run.folder), suggestions=["train without it"]
-        ) from error
+        message = f"the {name} cannot begin: {reason}"
+        raise TrainingError(message, where=str(run.folder), suggestions=[otherwise]) from error

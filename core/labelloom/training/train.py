@@ -255,9 +255,7 @@ def _resumable(job: Job) -> Iterator[None]:
     except BundleError as error:
         if job.checkpoints.latest() is None:
             raise
-        *others, last = error.problems
-        mended = replace(last, suggestions=(*last.suggestions, f"mend it, then {job.again}: nothing is lost"))
-        raise type(error).from_problems([*others, mended]) from error
+        raise error.also(f"mend it, then {job.again}: nothing is lost") from error
 
 
 def _finish(job: Job, progress: Progress, state: PartialState) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+from labelloom import testing
 from labelloom.data.corpus import Corpus, Split
 from labelloom.data.label_sets import LabelSets
 from labelloom.data.labels import LabelSpace
@@ -35,20 +36,7 @@ def make_batch() -> Callable[..., Batch]:
     """A batch of `count` rows over `labels` labels, all under consideration, or those of `ids`."""
 
     def make(count: int, labels: int = 5, ids: Any = None, **fields: Any) -> Batch:
-        label_ids = torch.arange(labels)[None] if ids is None else torch.as_tensor(ids)
-        return Batch(
-            **{
-                "inputs": {},
-                "rows": torch.arange(count),
-                "copies": torch.zeros(count, dtype=torch.int64),
-                "label_ids": label_ids,
-                "label_count": labels,
-                "label_mask": torch.ones_like(label_ids, dtype=torch.bool),
-                "is_anchor": torch.ones(count, dtype=torch.bool),
-                "every_label": ids is None,
-                **fields,
-            }
-        )
+        return testing.every_row(count, labels, ids=ids, **fields)
 
     return make
 

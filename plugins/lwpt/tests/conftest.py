@@ -40,32 +40,17 @@ def make_batch(labels: LabelSpace) -> Callable[..., Batch]:
     """A batch of `count` rows with every label under consideration, or those of `ids`."""
 
     def make(count: int, inputs: Mapping[str, Any] | None = None, ids: Any = None, **fields: Any) -> Batch:
-        label_ids = torch.arange(len(labels))[None] if ids is None else torch.as_tensor(ids)
-        return Batch(
-            inputs=inputs or {},
-            rows=torch.arange(count),
-            copies=torch.zeros(count, dtype=torch.int64),
-            label_ids=label_ids,
-            label_count=len(labels),
-            **{
-                "label_mask": torch.ones_like(label_ids, dtype=torch.bool),
-                "is_anchor": torch.ones(count, dtype=torch.bool),
-                "every_label": ids is None,
-                **fields,
-            },
-        )
+        return testing.every_row(count, len(labels), inputs, ids, **fields)
 
     return make
 
 
 @pytest.fixture
-def read(make_batch: Callable[..., Batch]) -> Callable[..., States]:
+def read(labels: LabelSpace) -> Callable[..., States]:
     """What an encoder makes of texts, in one batch."""
 
     def encode(encoder: Any, texts: Sequence[str], **fields: Any) -> States:
-        columns = encoder.reader.tokenize(texts)
-        rows = [{name: values[place] for name, values in columns.items()} for place in range(len(texts))]
-        return encoder(States(), make_batch(len(texts), encoder.reader.collate(rows), **fields))
+        return testing.read_texts(encoder, texts, len(labels), **fields)
 
     return encode
 

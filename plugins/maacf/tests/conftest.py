@@ -39,20 +39,7 @@ def make_batch() -> Callable[..., Batch]:
     def make(
         count: int, labels: int = 6, inputs: Mapping[str, Any] | None = None, ids: Any = None, **fields: Any
     ) -> Batch:
-        label_ids = torch.arange(labels)[None] if ids is None else torch.as_tensor(ids)
-        return Batch(
-            inputs=inputs or {},
-            rows=torch.arange(count),
-            copies=torch.zeros(count, dtype=torch.int64),
-            label_ids=label_ids,
-            label_count=labels,
-            **{
-                "label_mask": torch.ones_like(label_ids, dtype=torch.bool),
-                "is_anchor": torch.ones(count, dtype=torch.bool),
-                "every_label": ids is None,
-                **fields,
-            },
-        )
+        return testing.every_row(count, labels, inputs, ids, **fields)
 
     return make
 

@@ -119,6 +119,7 @@ FIELD = "from pydantic import Field\n"
 WRONG_BUNDLES = (
     WrongBundle("heavy-hooks", "hooks.py", HOOK, f"import torch\n{HOOK}", "bundle::light", "torch"),
     WrongBundle("heavy-config", "config.py", FIELD, f"import transformers\n{FIELD}", "bundle::light", "transformers"),
+    WrongBundle("heavy-hook", "hooks.py", "    return [", "    import numpy\n\n    return [", "bundle::light", "numpy"),
     WrongBundle(
         "config-beside-its-part",
         "config.py",

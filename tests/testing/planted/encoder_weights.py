@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import random
 from typing import cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from labelloom import Batch, Context, Corpus
+from labelloom.interfaces import Assets
 from labelloom.interfaces.part import Encode
 
 from .config import BagConfig
@@ -42,7 +45,41 @@ class Derived(Bag):
         return super().words(ids, batch) * cast(Tensor, self.lengths)[ids][..., None]
 
 
+class Adapted(Bag):
+    """A layer of low rank whose second factor starts at zero, so that at first no gradient reaches the other one."""
+
+    def __init__(self, config: BagConfig, context: Context) -> None:
+        super().__init__(config, context)
+        self.down = nn.Linear(config.width, 2, bias=False)
+        self.up = nn.Linear(2, config.width, bias=False)
+        nn.init.zeros_(self.up.weight)
+
+    def words(self, ids: Tensor, batch: Batch) -> Tensor:
+        words = super().words(ids, batch)
+        return words + self.up(self.down(words))
+
+
 # Wrong ones.
+
+
+class Numpy(Bag):
+    """Its weights start from numpy's global generator, which no seed of the run reaches."""
+
+    def __init__(self, config: BagConfig, context: Context) -> None:
+        super().__init__(config, context)
+        self.shift = nn.Parameter(torch.from_numpy(np.random.rand(config.width)).float())
+
+    def pooled(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        return super().pooled(tokens, mask) + self.shift
+
+
+class Shuffled(Bag):
+    """Its vocabulary has another order each time that it is prepared."""
+
+    @classmethod
+    def prepare(cls, config: BagConfig, corpus: Corpus) -> Assets:
+        words = super().prepare(config, corpus)["words"]
+        return {"words": random.sample(words, len(words))}
 
 
 class Unused(Bag):

@@ -56,6 +56,13 @@ class Joint(Bag):
         return batch.pick(labels)
 
 
+class Shows(Joint):
+    """Nothing is added to a label where nothing is told, so that without `given` the layer for it is not used."""
+
+    def slots(self, batch: Batch) -> Tensor:
+        return self.names.weight.expand(len(batch), -1, -1) if batch.given is None else super().slots(batch)
+
+
 class Undeclared(Joint):
     """Its record does not say that it reads `given`."""
 

@@ -214,6 +214,21 @@ class OutOfRange(Tell):
         return truth * 2
 
 
+class Forgets(Tell):
+    """It makes a draw of its own, without the roles that others drew."""
+
+    def draw(self, draw: Draw, split: LabelledRows, rng: Rng) -> Draw:
+        made = super().draw(draw, split, rng)
+        return Draw(made.rows, made.anchors, given=made.given)
+
+
+class ForgetsCandidates(Tell):
+    """It makes all labels candidates again that another one drew from."""
+
+    def draw(self, draw: Draw, split: LabelledRows, rng: Rng) -> Draw:
+        return replace(super().draw(draw, split, rng), candidates=None, candidate_mask=None)
+
+
 class Overwrites(Tell):
     """It forgets what was told before it."""
 

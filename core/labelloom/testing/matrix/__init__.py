@@ -7,7 +7,8 @@
         print(mixture.title)
 
 Nothing here names a component: one that is installed takes part. It does so in each of its forms: the options, of the
-defaults and of those with which installed specs use it, under which it needs or gives something else.
+defaults, of those with which installed specs use it, and of the defaults but for one, under which it needs or gives
+something else.
 """
 
 from labelloom.testing.matrix.bases import Base, bases, chains, encoders, runs

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 from labelloom.bundles import Catalogue
 from labelloom.components import Component, Kind
@@ -18,6 +18,7 @@ from labelloom.spec import read_raw
 from labelloom.testing.options import config_of, options_in, tables
 
 Table = dict[str, Any]
+
 
 @dataclass(frozen=True, eq=False)
 class Form:
@@ -94,7 +95,7 @@ class Parts:
     def _forms_of(self, component: Component) -> list[Form]:
         found: dict[Any, Form] = {}
         held = held_kinds(config_of(component))
-        for options in ({}, *self._used.get(component.name, ())):
+        for options in ({}, *self._used.get(component.name, ()), *_changes(component)):
             if held.keys() & options.keys():
                 continue
             form = self.form(component, options, len(found))
@@ -103,3 +104,11 @@ class Parts:
                 found.setdefault((signature.needs, signature.gives, signature.labels, signature.iterative), form)
         return list(found.values())
 
+
+def _changes(component: Component) -> Iterator[Table]:
+    """One option at another value, of those that are on or off or one of a few words."""
+    for name, info in config_of(component).model_fields.items():
+        values = (False, True) if info.annotation is bool else ()
+        if get_origin(info.annotation) is Literal:
+            values = get_args(info.annotation)
+        yield from ({name: value} for value in values)

@@ -85,11 +85,14 @@ class Tables:
         return rows
 
     def apart(self) -> list[Row]:
-        """Pairs of components that stand together in no model, and why."""
-        return [
-            (f"`{one}`", f"`{other}`", *self._told(reason(self.parts, (one, other))))
-            for one, other in self.covering.apart
-        ]
+        """Components with those that stand in no model with them, and why; what is told alike is one row."""
+        alike: dict[Row, list[str]] = {}
+        for pair in self.covering.apart:
+            told, suppliers = self._told(reason(self.parts, pair))
+            refused = told.partition(" ")[0]
+            row = (f"`{refused}`", told.partition(" (there: ")[0], suppliers)
+            alike.setdefault(row, []).append(next(name for name in pair if name != refused))
+        return [(refused, _names(others), *told) for (refused, *told), others in alike.items()]
 
     def summary(self) -> str:
         """How many pairs of components stand together in some model, and how many models show all of these."""
