@@ -24,7 +24,7 @@ def failing_with(error: BaseException) -> Callable[[], None]:
 
 def test_version_and_help(labelloom_: Callable[..., Result]) -> None:
     assert labelloom_("--version").stdout == f"labelloom {__version__}\n"
-    commands = ["list", "show", "init", "data", "check", "train", "baseline", "evaluate", "predict", "schema"]
+    commands = ["list", "show", "init", "new", "data", "check", "train", "baseline", "evaluate", "predict", "schema"]
     listed = labelloom_("--help").stdout.partition("Commands:\n")[2]
     assert [line.split()[0] for line in listed.splitlines()] == commands
     assert "..." not in listed

@@ -55,7 +55,8 @@ def test_nothing_is_learnt_of_a_label_that_the_input_tells(case: Case, loaded: C
             lies = truth | (batch.given >= 0)
             offsets = torch.cat([torch.zeros(1, dtype=torch.int64), lies.sum(1).cumsum(0)])
             lied = Targets(offsets, lies.nonzero()[:, 1], batch.label_count)
-            torch.testing.assert_close(module(batch, lied), module(batch, targets), rtol=0, atol=0)
+            # What does not count adds zeros to a sum, whose terms then come in another order.
+            torch.testing.assert_close(module(batch, lied), module(batch, targets), rtol=1e-6, atol=0)
 
 
 @drawn("lmmtc/reveal")

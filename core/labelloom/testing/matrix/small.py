@@ -11,12 +11,14 @@ from labelloom.testing.matrix.parts import Table
 from labelloom.testing.options import config_of
 
 _LARGE, _SMALL = 64, 16
+_DROPOUT = 0.1
 
 
 def small(spec: Table, catalogue: Catalogue, source: Path, pretrained: Path) -> Table:
     """`spec` on the data in `source`, with the model in `pretrained` for every pretrained one and with small widths.
 
-    A number is made small that nobody said, whose default is large and that is no limit (`max_...`).
+    A number is made small that nobody said, whose default is large and that is no limit (`max_...`);
+    a dropout that nobody said is not none.
     """
     made = {key: _small(value, catalogue, pretrained) for key, value in spec.items()}
     return {**made, "data": {"source": str(source)}}
@@ -34,6 +36,9 @@ def _small(value: Any, catalogue: Catalogue, pretrained: Path) -> Any:
             large = type(info.default) is int and info.default >= _LARGE
             if large and name not in table and not name.startswith("max_"):
                 table[name] = _SMALL
+        # Contrast refuses two passes that are equal, as those of an encoder are in which nothing drops out.
+        if "dropout" in fields and fields["dropout"].default == 0 and "dropout" not in table:
+            table["dropout"] = _DROPOUT
         if "pretrained" in fields:
             table["pretrained"] = str(pretrained)
             if "max_length" in fields:
