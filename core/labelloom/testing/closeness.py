@@ -68,13 +68,14 @@ def results(states: States, names: Collection[str], axes: Mapping[str, str], bat
     return {name: values_of(states, name, axes, places, ids) for name in sorted(names)}
 
 
-def pairs(
-    one: Mapping[str, Sequence[Tensor]], other: Mapping[str, Sequence[Tensor]]
-) -> Iterator[tuple[str, Tensor, Tensor]]:
-    """Two results of one field, side by side, with its name."""
+def differing(
+    one: Mapping[str, Sequence[Tensor]], other: Mapping[str, Sequence[Tensor]], tolerance: float = 1.0
+) -> Iterator[tuple[str, str]]:
+    """The name of a field for each of its results that is not alike in both, and how (`difference`)."""
     for name, values in one.items():
         for first, second in zip(values, other[name], strict=True):
-            yield name, first, second
+            if told := difference(second, first, tolerance):
+                yield name, told
 
 
 def same(one: Any, other: Any) -> bool:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from labelloom.interfaces import Batch, States
-from labelloom.testing.closeness import difference, pairs, results
+from labelloom.testing.closeness import differing, results
 from labelloom.testing.outcome import Failure, Skipped
 from labelloom.testing.worlds import World
 
@@ -30,13 +30,12 @@ def labels(world: World) -> None:
         batch = whole.with_labels(ids)
         states = built.states(batch)
         expected = results(picked(dense, batch, world.axes), gives, world.axes, batch)
-        for name, first, second in pairs(expected, results(states, gives, world.axes, batch)):
-            if told := difference(second, first):
-                raise Failure(
-                    f'labels="any": {name} is the same, whatever labels are under consideration',
-                    f"for {asked}, label_ids of shape {tuple(ids.shape)}, it is another: {told}",
-                    _CAUSE,
-                )
+        for name, told in differing(expected, results(states, gives, world.axes, batch)):
+            raise Failure(
+                f'labels="any": {name} is the same, whatever labels are under consideration',
+                f"for {asked}, label_ids of shape {tuple(ids.shape)}, it is another: {told}",
+                _CAUSE,
+            )
 
 
 def choices(batch: Batch) -> dict[str, Tensor]:

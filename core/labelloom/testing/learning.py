@@ -10,7 +10,7 @@ from torch import Tensor
 
 from labelloom.components import is_draw
 from labelloom.interfaces import Batch, Targets, Task
-from labelloom.testing.closeness import difference, pairs, results
+from labelloom.testing.closeness import differing, results
 from labelloom.testing.modes import global_seed, weights_moved, without_dropout
 from labelloom.testing.outcome import Failure, Skipped
 from labelloom.testing.worlds import Built, World
@@ -87,17 +87,14 @@ def modes(world: World) -> None:
             f"after forward in training mode {_some(left)} is in evaluation mode",
             "self.part.eval() in forward or in the constructor: to freeze is the spec's, freeze = [...]",
         )
-    if world.component.kind != "task" and any(
-        difference(other, one) for again in drawn for _, one, other in pairs(trained, again)
-    ):
+    if world.component.kind != "task" and any(any(differing(trained, again)) for again in drawn):
         raise Skipped("in training it draws by batch.noise, so that steps differ")
-    for name, one, other in pairs(evaluated, trained):
-        if told := difference(other, one):
-            raise Failure(
-                promised,
-                f"with every dropout off, {name} differs in training mode: {told}",
-                "BatchNorm, `if self.training`, or noise that is no dropout of torch: LayerNorm, and batch.noise",
-            )
+    for name, told in differing(evaluated, trained):
+        raise Failure(
+            promised,
+            f"with every dropout off, {name} differs in training mode: {told}",
+            "BatchNorm, `if self.training`, or noise that is no dropout of torch: LayerNorm, and batch.noise",
+        )
 
 
 def determinism(world: World) -> None:
@@ -110,13 +107,13 @@ def determinism(world: World) -> None:
     for seed in (1, 2):
         with without_dropout(built.part), global_seed(seed):
             found.append(said(built, batch, targets))
-    for name, one, other in pairs(*found):
-        if told := difference(other, one, tolerance=0.1):
-            raise Failure(
-                "with dropout off, a step is a function of its batch: seed, stage, step and rows",
-                f"with other global random numbers, {name} differs: {told}",
-                "torch.rand, torch.randint or numpy.random in forward: use batch.noise(n, self.path)",
-            )
+    one, other = found
+    for name, told in differing(one, other, tolerance=0.1):
+        raise Failure(
+            "with dropout off, a step is a function of its batch: seed, stage, step and rows",
+            f"with other global random numbers, {name} differs: {told}",
+            "torch.rand, torch.randint or numpy.random in forward: use batch.noise(n, self.path)",
+        )
 
 
 def said(built: Built, batch: Batch, targets: Targets) -> dict[str, list[Tensor]]:

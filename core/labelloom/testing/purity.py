@@ -14,7 +14,7 @@ from labelloom.data.corpus import Split
 from labelloom.data.label_sets import LabelSets
 from labelloom.data.texts import Texts
 from labelloom.interfaces import States
-from labelloom.testing.closeness import difference, pairs, results, same
+from labelloom.testing.closeness import difference, differing, results, same
 from labelloom.testing.modes import global_seed
 from labelloom.testing.outcome import Failure
 from labelloom.testing.worlds import World
@@ -39,13 +39,12 @@ def purity(world: World) -> None:
                 "an operation in place, such as x += y, masked_fill_ or x[mask] = y: use its copy",
             )
     one, other = (results(states, world.node.signature.gives, world.axes, batch) for states in found)
-    for name, first, second in pairs(one, other):
-        if told := difference(second, first, tolerance=0.1):
-            raise Failure(
-                "evaluation draws no random numbers and remembers nothing",
-                f"evaluated twice, {name} is another: {told}",
-                "F.dropout without `training=self.training`, or a buffer that moves in evaluation",
-            )
+    for name, told in differing(one, other, tolerance=0.1):
+        raise Failure(
+            "evaluation draws no random numbers and remembers nothing",
+            f"evaluated twice, {name} is another: {told}",
+            "F.dropout without `training=self.training`, or a buffer that moves in evaluation",
+        )
 
 
 def leak(world: World) -> None:
@@ -63,13 +62,12 @@ def leak(world: World) -> None:
         one = results(states, world.node.signature.gives, world.axes, batch)
         for what, changed in others.items():
             again = results(built.part(fed, changed), world.node.signature.gives, world.axes, batch)
-            for name, first, second in pairs(one, again):
-                if told := difference(second, first):
-                    raise Failure(
-                        "no target reaches the scores at evaluation: only text, and what is given, decides",
-                        f"with other batch.{what}, {name} is another: {told}",
-                        f"batch.{what} is read in evaluation; with the row, truth of the corpus can be looked up",
-                    )
+            for name, told in differing(one, again):
+                raise Failure(
+                    "no target reaches the scores at evaluation: only text, and what is given, decides",
+                    f"with other batch.{what}, {name} is another: {told}",
+                    f"batch.{what} is read in evaluation; with the row, truth of the corpus can be looked up",
+                )
 
 
 def corpus(world: World) -> None:

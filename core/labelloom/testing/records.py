@@ -14,7 +14,7 @@ from labelloom.components import FIELDS, Need, is_draw
 from labelloom.compose.build import AllAssets
 from labelloom.data.columns import Columns
 from labelloom.interfaces import Batch, States
-from labelloom.testing.closeness import difference, pairs, results, same
+from labelloom.testing.closeness import differing, results, same
 from labelloom.testing.modes import global_seed
 from labelloom.testing.outcome import Failure
 from labelloom.testing.watching import watch
@@ -90,7 +90,7 @@ def records(world: World) -> None:
         in_place = {name for name, value in copies.items() if not torch.equal(value, before.get(name))}
         _gives(world, before, after, in_place)
     _unread(world, built, batch)
-    if any(difference(second, first) for _, first, second in pairs(expected, run(batch))):
+    if any(differing(expected, run(batch))):
         return  # it says something else each time, which other checks are about
     _reads(world, batch, expected, run)
     _draws(world, batch, expected, run)
@@ -167,13 +167,12 @@ def _unread(world: World, built: Built, batch: Batch) -> None:
 def _reads(world: World, batch: Batch, expected: dict[str, list[Tensor]], run: Run) -> None:
     """With fields beside those that it needs it must give the same: there may always be more."""
     for name in sorted(FIELDS - set(world.node.reads) - world.node.signature.gives):
-        for which, first, second in pairs(expected, run(batch, frozenset({name}))):
-            if told := difference(second, first):
-                raise Failure(
-                    f"it reads only what its record needs: {world.told}",
-                    f"with {name} beside that, {which} is another: {told}",
-                    f"forward reads states.{name}: add it to needs, as {name + '?'!r} where it can do without",
-                )
+        for which, told in differing(expected, run(batch, frozenset({name}))):
+            raise Failure(
+                f"it reads only what its record needs: {world.told}",
+                f"with {name} beside that, {which} is another: {told}",
+                f"forward reads states.{name}: add it to needs, as {name + '?'!r} where it can do without",
+            )
 
 
 def _draws(world: World, batch: Batch, expected: dict[str, list[Tensor]], run: Run) -> None:
@@ -184,13 +183,12 @@ def _draws(world: World, batch: Batch, expected: dict[str, list[Tensor]], run: R
     for draw, drawn in others.items():
         if draw in world.node.reads:
             continue
-        for which, first, second in pairs(expected, run(drawn)):
-            if told := difference(second, first):
-                raise Failure(
-                    f"it reads only what its record needs: {world.told}",
-                    f"with {draw} drawn, {which} is another: {told}",
-                    f"forward reads batch.{draw}: add '{draw}?' to needs",
-                )
+        for which, told in differing(expected, run(drawn)):
+            raise Failure(
+                f"it reads only what its record needs: {world.told}",
+                f"with {draw} drawn, {which} is another: {told}",
+                f"forward reads batch.{draw}: add '{draw}?' to needs",
+            )
 
 
 def shapes(world: World) -> None:

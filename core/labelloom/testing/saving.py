@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labelloom.testing.closeness import difference, pairs
+from labelloom.testing.closeness import differing
 from labelloom.testing.corpus import small_corpus
 from labelloom.testing.learning import said
 from labelloom.testing.modes import weights_moved, without_dropout
@@ -32,13 +32,12 @@ def saving(world: World) -> None:
             raise Failure(promised, f"its weights do not fit: {error}", cause) from error
     with without_dropout(built.part):
         one, other = said(built, batch, targets), said(loaded, batch, targets)
-    for name, first, second in pairs(one, other):
-        if told := difference(second, first):
-            raise Failure(
-                promised,
-                f"loaded, {name} is another: {told}",
-                "a plain tensor attribute, a buffer with persistent=False, or an attribute that initialise sets",
-            )
+    for name, told in differing(one, other):
+        raise Failure(
+            promised,
+            f"loaded, {name} is another: {told}",
+            "a plain tensor attribute, a buffer with persistent=False, or an attribute that initialise sets",
+        )
 
 
 def names(world: World) -> None:
