@@ -153,3 +153,11 @@ def test_a_decision_that_gives_more_labels(labelloom_: Callable[..., Result], li
         "the 7 best labels of every document cannot be given: only the 6 labels on its shortlist are ranked\n"
         "    try: a shortlist of 7 labels or more\n"
     )
+
+
+def test_the_command_line_offers_every_index() -> None:
+    """It has names of its own: listing options must not import torch."""
+    from labelloom.cli import shortlist_options
+    from labelloom.compose.shortlist import INDEXES
+
+    assert shortlist_options._INDEXES == INDEXES
