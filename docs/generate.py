@@ -20,7 +20,7 @@ import typer
 from pydantic import BaseModel
 
 from labelloom.bundles import Catalogue, load_target
-from labelloom.cli.app import app
+from labelloom.cli.app import FUNCTIONS, app
 from labelloom.cli.bundle_command import bundle_command
 from labelloom.cli.output import in_order
 from labelloom.cli.show import SCALES, default_text
@@ -64,7 +64,7 @@ def page(name: str) -> str:
 def commands() -> str:
     """Every command: what it does, its arguments and options."""
     return "\n".join(
-        _command(name, command, next(each.callback for each in app.registered_commands if each.name == name))
+        _command(name, command, load_target(FUNCTIONS[name], name))
         for name, command in _command_group().commands.items()
     )
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,25 +14,52 @@ from typer.core import TyperGroup
 
 from labelloom import __version__
 from labelloom.cli import failing
-from labelloom.cli.baseline import train_baselines
-from labelloom.cli.bundle_command import SETTINGS, bundle_command
-from labelloom.cli.check import check_spec
-from labelloom.cli.data import show_data
-from labelloom.cli.evaluate import evaluate_run
-from labelloom.cli.init import copy_spec
-from labelloom.cli.list import list_installed
-from labelloom.cli.new import new_bundle
-from labelloom.cli.predict import predict_labels
-from labelloom.cli.schema import print_schema
-from labelloom.cli.show import show_name
-from labelloom.cli.train import train_spec
+from labelloom.cli.bundle_command import bundle_command
+from labelloom.cli.commands import SETTINGS, Sparing, command_of
+
+FUNCTIONS = {
+    "list": "labelloom.cli.list:list_installed",
+    "show": "labelloom.cli.show:show_name",
+    "init": "labelloom.cli.init:copy_spec",
+    "new": "labelloom.cli.new:new_bundle",
+    "data": "labelloom.cli.data:show_data",
+    "check": "labelloom.cli.check:check_spec",
+    "train": "labelloom.cli.train:train_spec",
+    "baseline": "labelloom.cli.baseline:train_baselines",
+    "evaluate": "labelloom.cli.evaluate:evaluate_run",
+    "predict": "labelloom.cli.predict:predict_labels",
+    "schema": "labelloom.cli.schema:print_schema",
+}
+"""The labelloom commands of the core, each with its function."""
 
 
-class Commands(TyperGroup):
+class _Own(Mapping[str, Any]):
+    """The commands of the core. The function of each is imported when it is asked for: a command waits for no other."""
+
+    def __getitem__(self, name: str) -> Any:
+        return _command(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(FUNCTIONS)
+
+    def __len__(self) -> int:
+        return len(FUNCTIONS)
+
+
+@cache
+def _command(name: str) -> Any:
+    module, _, function = FUNCTIONS[name].partition(":")
+    return command_of(name, getattr(import_module(module), function))
+
+
+class Commands(Sparing, TyperGroup):
     """The group of all commands: `--debug` is understood before and after the command's name.
 
     A name with a slash is that of a bundle's command. Bundles are asked only then, so that help starts in a blink.
     """
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**{**settings, "commands": _Own()})
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """The global options of `args`; the rest goes to the command."""
@@ -100,20 +129,3 @@ def common(
 
     Bundles bring commands of their own; `labelloom list commands` shows them.
     """
-
-
-_COMMANDS: dict[str, Callable[..., None]] = {
-    "list": list_installed,
-    "show": show_name,
-    "init": copy_spec,
-    "new": new_bundle,
-    "data": show_data,
-    "check": check_spec,
-    "train": train_spec,
-    "baseline": train_baselines,
-    "evaluate": evaluate_run,
-    "predict": predict_labels,
-    "schema": print_schema,
-}
-for _name, _function in _COMMANDS.items():
-    app.command(_name)(failing.told(_function))

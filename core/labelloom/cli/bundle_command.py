@@ -4,13 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import typer
-
 from labelloom.bundles import Catalogue
-from labelloom.cli.failing import told
-
-SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
-"""What every command understands."""
+from labelloom.cli.commands import command_of
 
 
 def bundle_command(name: str) -> Any:
@@ -22,12 +17,7 @@ def bundle_command(name: str) -> Any:
     """
     catalogue = Catalogue()
     code = catalogue.code(catalogue.command(name))
-    # rich's help pages would be those of these commands alone.
-    app = typer.Typer(
-        add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, context_settings=SETTINGS
-    )
-    app.command(name)(told(code.function))
     try:
-        return typer.main.get_command(app)
+        return command_of(name, code.function)
     except Exception as error:  # typer says in many ways what it cannot make an option of
         raise code.wrong(f"cannot be a command: {type(error).__name__}: {error}") from error
