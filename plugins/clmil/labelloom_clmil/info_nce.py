@@ -53,10 +53,11 @@ class InfoNCE(Task):
         self._passes_differ = bool((one != other).any())
         if not self._passes_differ and bool(one.any()):
             raise TrainingError(
-                "the two passes of each document are equal, so positives teach nothing: the encoder has no dropout",
+                "the two passes of each document are equal, so positives teach nothing: no dropout lies before "
+                "`document`",
                 where=self.path,
                 suggestions=[
-                    "set dropout > 0 in model.encoder",
+                    "set dropout > 0 in model.encoder; of convolutions whose tokens other parts read, word_dropout",
                     'options = { "model.encoder" = { dropout = 0.1 } } in this stage, if the encoder lets it',
                     "do not freeze the encoder in this stage",
                 ],

@@ -155,9 +155,9 @@ def test_passes_that_are_equal_are_refused_in_training(passes: Callable[..., Inf
     with pytest.raises(TrainingError) as told:
         passes(same_passes())
     assert str(told.value) == (
-        "model.part: the two passes of each document are equal, so positives teach nothing: the encoder has no "
-        "dropout\n"
-        "    try: set dropout > 0 in model.encoder\n"
+        "model.part: the two passes of each document are equal, so positives teach nothing: no dropout lies before "
+        "`document`\n"
+        "    try: set dropout > 0 in model.encoder; of convolutions whose tokens other parts read, word_dropout\n"
         '    try: options = { "model.encoder" = { dropout = 0.1 } } in this stage, if the encoder lets it\n'
         "    try: do not freeze the encoder in this stage"
     )

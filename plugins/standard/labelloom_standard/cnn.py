@@ -44,6 +44,7 @@ class CNN(Encoder):
             nn.Conv1d(self.embedding.embedding_dim, config.filters, size) for size in config.windows
         )
         self.dropout = nn.Dropout(config.dropout)
+        self.word_dropout = nn.Dropout(config.word_dropout)
         width = config.filters * len(config.windows)
         self.widths = {"tokens": width, "document": width}
 
@@ -64,7 +65,7 @@ class CNN(Encoder):
         if self.fixed is not None:
             # A filter is linear: the sum of what it says of two channels is what it says of their sum.
             words = words + self.fixed(batch.inputs["ids"])
-        words = words.masked_fill(~mask[..., None], 0).mT  # (B, E, T)
+        words = self.word_dropout(words).masked_fill(~mask[..., None], 0).mT  # (B, E, T)
         length = mask.sum(1, keepdim=True)  # (B, 1)
         answers, strongest = [], []
         for size, convolution in zip(self.config.windows, self.windows, strict=True):

@@ -45,6 +45,7 @@ class XMLCNN(Encoder):
         filters = config.filters * len(config.windows)
         self.bottleneck = nn.Linear(filters * config.chunks, config.bottleneck)
         self.dropout = nn.Dropout(config.dropout)
+        self.word_dropout = nn.Dropout(config.word_dropout)
         self.widths = {"tokens": filters, "document": config.bottleneck}
 
     def initialise(self, corpus: Corpus, encode: Encode) -> None:
@@ -58,7 +59,8 @@ class XMLCNN(Encoder):
     def forward(self, states: States, batch: Batch) -> States:
         """`states` with tokens, token_mask and document."""
         mask = batch.inputs["mask"]
-        words = self.embedding(batch.inputs["ids"]).masked_fill(~mask[..., None], 0).mT  # (B, E, T)
+        words = self.word_dropout(self.embedding(batch.inputs["ids"]))
+        words = words.masked_fill(~mask[..., None], 0).mT  # (B, E, T)
         answers = []
         for size, convolution in zip(self.config.windows, self.windows, strict=True):
             before = (size - 1) // 2

@@ -118,6 +118,15 @@ def test_dropout_is_on_the_document_alone(build: Any, read: Any) -> None:
     assert not torch.equal(first.document, second.document)
 
 
+def test_word_dropout_reaches_the_tokens_in_training_alone(build: Any, read: Any) -> None:
+    encoder = build(dropout=0.0, word_dropout=0.5).train()
+    first, second = read(encoder, TEXTS), read(encoder, TEXTS)
+    assert not torch.equal(first.tokens, second.tokens)
+    assert not torch.equal(first.document, second.document)
+    encoder.eval()
+    torch.testing.assert_close(read(encoder, TEXTS).tokens, read(encoder, TEXTS).tokens, rtol=0, atol=0)
+
+
 def test_the_gradient_reaches_every_weight_but_the_padding(build: Any, read: Any, vector_file: Path) -> None:
     encoder = build(vectors=str(vector_file), multichannel=True).train()
     states = read(encoder, ["a graph of words neural network strange"])

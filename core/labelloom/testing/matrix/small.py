@@ -37,8 +37,9 @@ def _small(value: Any, catalogue: Catalogue, pretrained: Path) -> Any:
             if large and name not in table and not name.startswith("max_"):
                 table[name] = _SMALL
         # Contrast refuses two passes that are equal, as those of an encoder are in which nothing drops out.
-        if "dropout" in fields and fields["dropout"].default == 0 and "dropout" not in table:
-            table["dropout"] = _DROPOUT
+        for name, info in fields.items():
+            if name.endswith("dropout") and info.default == 0 and name not in table:
+                table[name] = _DROPOUT
         if "pretrained" in fields:
             table["pretrained"] = str(pretrained)
             if "max_length" in fields:

@@ -50,6 +50,7 @@ class CNNConfig(WordOptions):
     )
     filters: int = Field(100, gt=0, description="Filters of each window; a token has the outputs of all.")
     dropout: float = Field(0.5, ge=0, lt=1, description="On `document`.")
+    word_dropout: float = Field(0.0, ge=0, lt=1, description="On the words' vectors, and so on `tokens`, too.")
     multichannel: bool = Field(
         False, description="Read the vectors twice, as they started and as training has changed them."
     )
@@ -73,6 +74,7 @@ class XMLCNNConfig(WordOptions):
     )
     bottleneck: int = Field(512, gt=0, description="Width of `document`, which is made of all these maxima.")
     dropout: float = Field(0.5, ge=0, lt=1, description="On `document`.")
+    word_dropout: float = Field(0.0, ge=0, lt=1, description="On the words' vectors, and so on `tokens`, too.")
 
 
 class ChainConfig(Config):
