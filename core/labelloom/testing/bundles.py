@@ -1,4 +1,4 @@
-"""What is asked of a bundle as a whole: that it is light, and that its specs compose."""
+"""What is asked of a bundle as a whole: that it is light, that its specs compose, and that its data can be told."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ from collections.abc import Iterable
 from labelloom.bundles import Catalogue
 from labelloom.components import Component
 from labelloom.compose.checked import read_checked
-from labelloom.errors import LabelloomError
+from labelloom.data.options import config_of
+from labelloom.errors import BundleError, LabelloomError
+from labelloom.formats import DataFormat
+from labelloom.readers import DataReader
+from labelloom.sources import DataSource
 from labelloom.testing.outcome import Failure, Skipped
 
 HEAVY = (
@@ -31,14 +35,36 @@ print(*sorted(set(sys.argv[1].split(",")) & set(sys.modules)))
 
 
 def light(catalogue: Catalogue, bundle: str) -> None:
-    """Its hooks and its components' options load nothing heavy."""
+    """Its hooks and the options of its components, sources and formats load nothing heavy."""
     hooks = [each.module for each in catalogue.bundles if each.name == bundle]
-    light_modules([*hooks, *config_modules(catalogue.load(bundle).values())])
+    light_modules([*hooks, *config_modules([*catalogue.load(bundle).values(), *configured(catalogue, bundle)])])
 
 
-def config_modules(components: Iterable[Component]) -> list[str]:
-    """The modules of these components' options."""
-    return sorted({each.config.partition(":")[0] for each in components if each.config})
+def config_modules(records: Iterable[Component | DataReader]) -> list[str]:
+    """The modules of these records' options."""
+    return sorted({each.config.partition(":")[0] for each in records if each.config})
+
+
+def configured(catalogue: Catalogue, bundle: str) -> list[DataReader]:
+    """Its sources and formats that have options."""
+    readers = [*catalogue.records(DataSource), *catalogue.records(DataFormat)]
+    return [reader for reader in readers if reader.bundle == bundle and reader.config]
+
+
+def data(catalogue: Catalogue, bundle: str) -> None:
+    """The options of its sources and formats can be told in a spec."""
+    wrong: list[str] = []
+    for reader in configured(catalogue, bundle):
+        try:
+            config_of(reader, catalogue)
+        except BundleError as error:
+            wrong.append(str(error))
+    if wrong:
+        raise Failure(
+            "the options of a source or format are a Config, and none is called like a key of [data]",
+            "\n".join(wrong),
+            "an option that the core has already, or a pydantic model in the place of labelloom.config.Config",
+        )
 
 
 def light_modules(modules: Iterable[str]) -> None:

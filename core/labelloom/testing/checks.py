@@ -9,9 +9,11 @@ from labelloom.components import Kind
 from labelloom.testing import (
     documents,
     encoders,
+    gradient,
     labels,
     learning,
     precision,
+    processes,
     purity,
     ranking,
     records,
@@ -48,7 +50,7 @@ _MODEL: Mapping[str, Check] = {
     "padding": Check(documents.padding, ("batch",)),
     "labels": Check(labels.labels, ("batch",)),
     "rank": Check(ranking.rank, ("labels", "padding")),
-    "gradient": Check(learning.gradient, ("purity",)),
+    "gradient": Check(gradient.gradient, ("purity",)),
     "saving": Check(saving.saving, ("names", "purity")),
     "bf16": Check(precision.bf16, ("shapes",)),
 }
@@ -58,6 +60,7 @@ _ENCODER: Mapping[str, Check] = {
     "reader": Check(encoders.reader, ("builds",)),
     **_MODEL,
     "records": Check(records.records, ("reader",)),
+    "processes": Check(processes.processes, ("determinism",)),
 }
 
 CHECKS: Mapping[Kind, Mapping[str, Check]] = {
@@ -78,7 +81,7 @@ CHECKS: Mapping[Kind, Mapping[str, Check]] = {
         "documents": Check(tasks.documents, ("loss",)),
         "batch": Check(tasks.company, ("determinism", "documents")),
         "padding": Check(tasks.padding, ("batch",)),
-        "gradient": Check(learning.gradient, ("loss",)),
+        "gradient": Check(gradient.gradient, ("loss",)),
         "saving": Check(saving.saving, ("names", "determinism")),
         "bf16": Check(precision.bf16, ("loss",)),
     },
@@ -88,6 +91,7 @@ CHECKS: Mapping[Kind, Mapping[str, Check]] = {
         "draws": Check(samplers.draws, ("builds",)),
         "rows": Check(samplers.rows, ("draws",)),
         "determinism": Check(samplers.determinism, ("draws",)),
+        "processes": Check(processes.processes, ("determinism",)),
         "documents": Check(samplers.documents, ("draws",)),
     },
 }

@@ -63,7 +63,7 @@ class Fields:
             made["label_table"] = self.table
         leaves = {name: value.clone().requires_grad_(gradient) for name, value in made.items()}
         self.leaves = leaves
-        given: dict[str, Any] = {name: _Table(leaf) if name == "label_table" else leaf for name, leaf in leaves.items()}
+        given: dict[str, Any] = {name: Table(leaf) if name == "label_table" else leaf for name, leaf in leaves.items()}
         return states.add(**given)
 
     def _tokens(self, rows: Tensor, padding: int) -> tuple[Tensor, Tensor]:
@@ -86,7 +86,7 @@ def _again(values: Tensor, batch: Batch) -> Tensor:
     return values + 0.1 * copies * values.roll(1, -1)
 
 
-class _Table:
+class Table:
     """A `label_table` over a tensor (L, K)."""
 
     def __init__(self, table: Tensor) -> None:

@@ -1,55 +1,93 @@
-"""Whether a part runs in bfloat16, as `training.precision = "bf16"` does it."""
+"""Whether a part runs in bfloat16, as `training.precision = "bf16"` does it, and says about the same."""
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
-from labelloom.interfaces import States, Task
+from labelloom.interfaces import Batch, States, Targets, Task
 from labelloom.testing.outcome import Failure
-from labelloom.testing.worlds import World
+from labelloom.testing.worlds import Built, World
+
+APART = 0.1
+"""How far results of the two precisions may be apart, as a share of how far those of float32 are from each other."""
+ROUNDED = 0.01
+"""The same as a share of the results, which bfloat16 rounds to some three digits."""
+
+_PROMISED = "under autocast to bfloat16 it runs, forward and backward, and all is finite"
+_TOTAL = "the loss"
 
 
 def bf16(world: World) -> None:
-    """Under autocast to bfloat16 it runs forward and backward, and all is finite."""
+    """Under autocast to bfloat16 it runs forward and backward, all is finite, and about what it is in float32."""
     built = world.build()
     draw = built.draw()
     batch, targets = built.batch(draw), built.targets(draw)
-    promised = "under autocast to bfloat16 it runs, forward and backward, and all is finite"
     try:
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            fed = _half(built.feed(batch, gradient=True))
-            if world.component.kind == "task":
-                found = {"the loss": cast(Task, built.part)(fed, batch, targets).total}
-            else:
-                states = built.part(fed, batch)
-                found = {name: states.get(name) for name in sorted(world.node.signature.gives)}
-                if "label_table" in found:
-                    found["label_table"] = found["label_table"](torch.arange(batch.label_count))
+            found = _said(built, _half(built.feed(batch, gradient=True)), batch, targets)
     except RuntimeError as error:
         cause = "a tensor of float32 joined with one of bfloat16, in place or by index: give it the other's dtype"
-        raise Failure(promised, f"RuntimeError: {error}", cause) from error
-    if world.component.kind == "task" and found["the loss"].dtype != torch.float32:
-        happened = f"its total is of {found['the loss'].dtype}, which rounds a sum of many to three digits"
+        raise Failure(_PROMISED, f"RuntimeError: {error}", cause) from error
+    if _TOTAL in found and found[_TOTAL].dtype != torch.float32:
+        happened = f"its total is of {found[_TOTAL].dtype}, which rounds a sum of many to three digits"
         raise Failure("a loss is computed in float32, whatever scores are", happened, "scores.float() is missing")
-    values = {name: value for name, value in found.items() if isinstance(value, Tensor)}
-    for name, value in values.items():
+    for name, value in found.items():
         if not value.isfinite().all():
-            raise Failure(promised, f"{name} is NaN or infinite", "a mask of -1e9 or 1e38, or a sum in half precision")
-    total = torch.stack([value.float().sum() for value in values.values()]).sum()
+            raise Failure(_PROMISED, f"{name} is NaN or infinite", "a mask of -1e9 or 1e38, or a sum in half precision")
+    _gradients(built, found)
+    with torch.no_grad():
+        expected = _said(built, built.feed(batch), batch, targets)
+    for name, value in found.items():
+        # A loss near 0 may be off by a little a document all the same.
+        _alike(name, value.detach().float(), expected[name].float(), len(batch) if name == _TOTAL else 0)
+
+
+def _said(built: Built, fed: States, batch: Batch, targets: Targets) -> dict[str, Tensor]:
+    """A task's loss, or every field of numbers that a part gives; of tokens those of words."""
+    if built.world.component.kind == "task":
+        return {_TOTAL: cast(Task, built.part)(fed, batch, targets).total}
+    states = built.part(fed, batch)
+    found: dict[str, Any] = {name: states.get(name) for name in sorted(built.world.node.signature.gives)}
+    if "label_table" in found:
+        found["label_table"] = found["label_table"](torch.arange(batch.label_count))
+    if "tokens" in found:
+        found["tokens"] = found["tokens"][states.token_mask]
+    return {name: value for name, value in found.items() if isinstance(value, Tensor)}
+
+
+def _gradients(built: Built, found: dict[str, Tensor]) -> None:
+    total = torch.stack([value.float().sum() for value in found.values()]).sum()
     weights = [weight for weight in built.part.parameters() if weight.requires_grad]
     if total.requires_grad and weights:
-        for found_gradient in torch.autograd.grad(total, weights, allow_unused=True):
-            if found_gradient is not None and not _values(found_gradient).isfinite().all():
-                raise Failure(promised, "a gradient is NaN or infinite", "the root, log or norm of 0")
+        for gradient in torch.autograd.grad(total, weights, allow_unused=True):
+            if gradient is not None and not _values(gradient).isfinite().all():
+                raise Failure(_PROMISED, "a gradient is NaN or infinite", "the root, log or norm of 0")
+
+
+def _alike(name: str, found: Tensor, expected: Tensor, documents: int) -> None:
+    """Raises Failure where they are further apart than rounding explains: in the root of the mean square."""
+    size, apart = _root(expected), _root(found - expected)
+    spread = size if expected.dim() == 0 else _root(expected - expected.mean())
+    if apart > APART * spread + ROUNDED * (size + documents):
+        raise Failure(
+            "in bfloat16 it says about what it says in float32",
+            f"{name} is off by {apart:.3g} in the mean, where its values in float32 spread by {spread:.3g}",
+            "a logarithm, a difference of large numbers, a sum of many, or an index in bfloat16, which counts to 256 "
+            "only: compute that from .float()",
+        )
 
 
 def _half(states: States) -> States:
     """What stands there under autocast: products are of bfloat16."""
     fields = {name: getattr(states, name) for name in ("tokens", "document", "aspects", "labels", "scores")}
     return states.add(**{name: value.bfloat16() for name, value in fields.items() if value is not None})
+
+
+def _root(values: Tensor) -> float:
+    return values.square().mean().sqrt().item() if values.numel() else 0.0
 
 
 def _values(gradient: Tensor) -> Tensor:

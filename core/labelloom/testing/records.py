@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -15,6 +14,7 @@ from labelloom.compose.build import AllAssets
 from labelloom.data.columns import Columns
 from labelloom.interfaces import Batch, States
 from labelloom.testing.closeness import differing, results, same
+from labelloom.testing.draws import roles_asked, variants
 from labelloom.testing.modes import global_seed
 from labelloom.testing.outcome import Failure
 from labelloom.testing.watching import watch
@@ -77,11 +77,12 @@ def records(world: World) -> None:
         def run(batch: Batch, more: frozenset[str] = frozenset()) -> dict[str, list[Tensor]]:
             return results(built.states(batch, more=more), world.node.signature.gives, world.axes, batch)
 
-    try:
-        expected = run(batch)
-    except Exception as error:
-        _wanting(world, batch, run, error)
-        raise
+    with roles_asked() as asked:
+        try:
+            expected = run(batch)
+        except Exception as error:
+            _wanting(world, batch, run, error, asked - _roles(world))
+            raise
     if world.component.kind != "task":
         before = built.feed(batch)
         copies = {name: value.clone() for name in FIELDS if isinstance(value := before.get(name), Tensor)}
@@ -93,37 +94,46 @@ def records(world: World) -> None:
     if any(differing(expected, run(batch))):
         return  # it says something else each time, which other checks are about
     _reads(world, batch, expected, run)
-    _draws(world, batch, expected, run)
+    _draws(world, batch, expected, run, asked - _roles(world))
 
 
 Run = Callable[..., dict[str, list[Tensor]]]
 
 
-def _wanting(world: World, batch: Batch, run: Run, error: Exception) -> None:
+def _roles(world: World) -> set[str]:
+    """The roles that the record names, and those of what runs before it."""
+    names = (name for node in (*world.suppliers, world.node) for name in node.reads)
+    return {name.removeprefix("role:") for name in names if name.startswith("role:")}
+
+
+def _wanting(world: World, batch: Batch, run: Run, error: Exception, roles: set[str]) -> None:
     """Raises Failure with the field or draw that it reads undeclared, if it runs where that is there."""
     promised = f"it runs on what its record needs: {world.told}"
     raised = f"{type(error).__name__}: {error}".rstrip(": ")
     ways: dict[str, Callable[[], object]] = {
         name: partial(run, batch, frozenset({name})) for name in sorted(FIELDS - set(world.node.reads))
     }
-    ways |= {name: partial(run, drawn) for name, drawn in _drawn(batch).items() if name not in world.node.reads}
+    ways |= {name: partial(run, drawn) for name, drawn in _undeclared(world, batch, roles).items()}
     for name, way in ways.items():
         try:
             way()
         except Exception:
             continue  # this is not what it wants
         happened = f"it raised {raised}, and runs where {name} is there"
-        raise Failure(promised, happened, f"forward reads {name}: add it to needs") from error
+        raise Failure(promised, happened, f"{_read(name, roles)}: add it to needs") from error
 
 
-def _drawn(batch: Batch) -> dict[str, Batch]:
-    """The batch with what samplers may draw, by its name."""
-    count, labels = len(batch), batch.label_count
-    shown = torch.arange(count * labels).view(count, labels)
-    return {
-        "given": replace(batch, given=(shown % 3 - 1).to(torch.int8)),
-        "relation": replace(batch, relation=(torch.arange(count**2).view(count, count) % 3 - 1).to(torch.int8)),
-    }
+def _undeclared(world: World, batch: Batch, roles: set[str]) -> dict[str, Batch]:
+    """The batch with each draw that the record does not name, by its name."""
+    found = variants(batch, roles)
+    declared = {name.partition(":")[0] for name in world.node.reads}
+    return {name: drawn for name, drawn in found.items() if name not in declared or (name == "role" and roles)}
+
+
+def _read(draw: str, roles: set[str]) -> str:
+    if draw != "role":
+        return f"forward reads batch.{draw}"
+    return f"forward reads {_listed(f'role:{role}' for role in roles)}" if roles else "forward reads batch.roles"
 
 
 def _gives(world: World, before: States, after: Any, in_place: set[str]) -> None:
@@ -175,20 +185,21 @@ def _reads(world: World, batch: Batch, expected: dict[str, list[Tensor]], run: R
             )
 
 
-def _draws(world: World, batch: Batch, expected: dict[str, list[Tensor]], run: Run) -> None:
-    """What samplers draw, and it does not ask for, must change nothing."""
-    others = _drawn(batch)
+def _draws(world: World, batch: Batch, expected: dict[str, list[Tensor]], run: Run, roles: set[str]) -> None:
+    """What samplers draw, and it does not declare, must change nothing; `roles` are those that it asks for even so."""
+    promised = f"it reads only what its record needs: {world.told}"
+    if roles:
+        happened = f"forward asks for the rows of {_listed(f'role:{role}' for role in roles)}"
+        wanted = _listed(repr(f"role:{role}?") for role in roles)
+        raise Failure(promised, happened, f"batch.where(...): add {wanted} to needs")
+    others = _undeclared(world, batch, roles)
     if world.component.kind == "task":
-        del others["given"]  # it shapes batch.countable, which every task reads
+        others.pop("given", None)  # it shapes batch.countable, which every task reads
     for draw, drawn in others.items():
-        if draw in world.node.reads:
-            continue
         for which, told in differing(expected, run(drawn)):
-            raise Failure(
-                f"it reads only what its record needs: {world.told}",
-                f"with {draw} drawn, {which} is another: {told}",
-                f"forward reads batch.{draw}: add '{draw}?' to needs",
-            )
+            wanted = "'role:<name>?'" if draw == "role" else f"'{draw}?'"
+            happened = f"with {draw} drawn, {which} is another: {told}"
+            raise Failure(promised, happened, f"{_read(draw, roles)}: add {wanted} to needs")
 
 
 def shapes(world: World) -> None:

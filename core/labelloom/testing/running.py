@@ -21,12 +21,10 @@ def cases(bundle: str, examples: Mapping[str, Options] | None = None) -> list[Ca
     when the bundle is not installed or cannot be loaded.
     """
     catalogue = With()
-    workshop = Workshop(catalogue, examples)
     components = catalogue.load(bundle).values()
-    made = [
-        Case(bundle, "bundle", check.__name__, partial(_whole, check, catalogue, bundle))
-        for check in (bundles.light, bundles.specs)
-    ]
+    workshop = Workshop(catalogue, examples, subjects=_elsewhere(components))
+    whole = [bundles.light, bundles.specs, *([bundles.data] if bundles.configured(catalogue, bundle) else [])]
+    made = [Case(bundle, "bundle", check.__name__, partial(_whole, check, catalogue, bundle)) for check in whole]
     for component in components:
         made += _of(component, workshop)
     return made
@@ -69,6 +67,11 @@ def check_bundle(bundle: str, examples: Mapping[str, Options] | None = None) -> 
     if failed:
         raise ConformanceError(failed)
     return report
+
+
+def _elsewhere(components: Iterable[Component]) -> list[str]:
+    """Those that are looked at in a second interpreter too."""
+    return [component.name for component in components if "processes" in CHECKS[component.kind]]
 
 
 def _of(component: Component, workshop: Workshop) -> list[Case]:

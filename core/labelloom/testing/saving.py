@@ -41,17 +41,30 @@ def saving(world: World) -> None:
 
 
 def names(world: World) -> None:
-    """The names of its weights are the same each time, whatever the corpus and its labels."""
-    promised = "names of weights are the same in every build and for every corpus: runs are saved and frozen by them"
+    """The names of its weights are the same each time, and for another corpus the same but for how many are counted."""
     other = small_corpus(train=90, seed=11, labels=6)
     first = list(world.build(seed=1).part.state_dict())
-    for told, built in (("built again", world.build(seed=2)), ("for another corpus", world.build(corpus=other))):
-        found = list(built.part.state_dict())
-        if found != first:
-            new, gone = sorted(set(found) - set(first)), sorted(set(first) - set(found))
-            happened = (
-                f"{told} there are new {new[:4]} and missing {gone[:4]}"
-                if new or gone
-                else f"{told} the order is another"
-            )
-            raise Failure(promised, happened, "ParameterDict or add_module with labels, words or counters as names")
+    again, elsewhere = (list(built.part.state_dict()) for built in (world.build(seed=2), world.build(corpus=other)))
+    _same_names("built again", first, again, "a counter that goes on from build to build, or the order of a set")
+    # One module a label, in a list, is as good as one row a label: how many there are follows from the labels alone.
+    cause = "a ParameterDict, or add_module, with labels or words as names: use a list, or one matrix for all of them"
+    _same_names("for another corpus", _counted(first), _counted(elsewhere), cause)
+
+
+def _same_names(told: str, first: list[str], found: list[str], cause: str) -> None:
+    if found != first:
+        new, gone = sorted(set(found) - set(first)), sorted(set(first) - set(found))
+        happened = (
+            f"{told} there are new {new[:4]} and missing {gone[:4]}" if new or gone else f"{told} the order is another"
+        )
+        raise Failure(
+            "names of weights follow from the options alone, but for the numbers in lists: runs are saved by them",
+            happened,
+            cause,
+        )
+
+
+def _counted(names: list[str]) -> list[str]:
+    """The names in their order, those that differ only by their numbers in lists once: "heads.<number>.weight"."""
+    parts = (name.split(".") for name in names)
+    return list(dict.fromkeys(".".join("<number>" if part.isdecimal() else part for part in own) for own in parts))

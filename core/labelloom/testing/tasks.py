@@ -13,6 +13,7 @@ from torch import Tensor
 from labelloom.data.label_sets import LabelSets
 from labelloom.interfaces import Batch, Draw, Loss, Targets, Task
 from labelloom.testing.closeness import difference
+from labelloom.testing.draws import half_told
 from labelloom.testing.outcome import Failure, Skipped
 from labelloom.testing.worlds import Built, World
 
@@ -119,7 +120,7 @@ def _crowded(built: Built) -> Draw:
     if draw.candidates is None and built.world.node.signature.labels == "any" and not built.world.every_label:
         lists = [np.arange(3 + place % 3) for place in range(len(draw.rows))]
         draw = draw.with_candidates([(own * 3 + place) % len(built.labels) for place, own in enumerate(lists)])
-    return draw if draw.given is not None else built.with_given(draw)
+    return draw if draw.given is not None else half_told(draw, built.rows.label_sets)
 
 
 def nothing(world: World) -> None:
@@ -173,7 +174,7 @@ def labels(world: World) -> None:
     """It takes labels as all, shared or each document's own, and padding among them changes nothing."""
     if world.every_label:
         raise Skipped("it works only on every label, as its record says")
-    if any("candidates" in sampler.signature.gives for sampler in world.samplers):
+    if "candidates" in world.draws:
         raise Skipped("a sampler draws its labels")
     built = world.build()
     draw = built.draw()
@@ -222,7 +223,7 @@ def padding(world: World) -> None:
 
 def company(world: World) -> None:
     """The loss of a batch is the sum of its documents' losses, so that processes may share them."""
-    if world.samplers:
+    if world.draws:
         raise Skipped("it compares the documents of a batch, which samplers draw for it")
     built = world.build()
     # What padding changes is for `padding` to tell.

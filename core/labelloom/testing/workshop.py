@@ -62,14 +62,25 @@ class With(Catalogue):
 
 
 class Workshop:
-    """Resolves and builds components over a small corpus, in a folder that goes with it."""
+    """Resolves and builds components over a small corpus, in a folder that goes with it.
 
-    def __init__(self, catalogue: With, examples: Mapping[str, Options] | None = None) -> None:
+    `examples` are options by component; `pretrained` is where the small pretrained model is, or is made; `subjects` are
+    the names of the components that a second interpreter looks at too.
+    """
+
+    def __init__(
+        self,
+        catalogue: With,
+        examples: Mapping[str, Options] | None = None,
+        pretrained: Path | None = None,
+        subjects: Sequence[str] = (),
+    ) -> None:
         self._temporary = tempfile.TemporaryDirectory(prefix="labelloom-testing-", ignore_cleanup_errors=True)
         self.folder = Path(self._temporary.name)
         self._prepared = 0
         self.catalogue = catalogue
-        self.finder = OptionFinder(catalogue, self.folder / "bert", examples or {})
+        self.subjects = tuple(subjects)
+        self.finder = OptionFinder(catalogue, pretrained or self.folder / "bert", examples or {})
 
     @cached_property
     def corpus(self) -> Corpus:

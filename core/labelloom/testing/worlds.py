@@ -22,6 +22,7 @@ from labelloom.errors import LabelloomError
 from labelloom.interfaces import Batch, Draw, Encoder, LabelledRows, Loss, Part, Rng, States, Targets
 from labelloom.interfaces.noise import stable_key
 from labelloom.interfaces.part import Width
+from labelloom.testing.draws import made_up
 from labelloom.testing.fields import WIDTHS
 from labelloom.testing.outcome import Skipped
 from labelloom.testing.watching import WatchedWidths
@@ -38,7 +39,7 @@ class World:
     node       the component, with options
     chosen     the names, fields and draws, that are there of those that it may need
     suppliers  parts that run before it, and give what `Fields` cannot make up
-    samplers   what draws for it
+    samplers   what draws for it; what they leave is made up
     """
 
     workshop: Workshop
@@ -58,6 +59,12 @@ class World:
         for node in self.suppliers:
             names |= {name for name in _chosen(node, optional=False) if name in FIELDS}
         return frozenset(names) - {name for node in self.suppliers for name in node.signature.gives}
+
+    @property
+    def draws(self) -> frozenset[str]:
+        """What is drawn here, but for `given`: by samplers, or made up."""
+        of_samplers = {name for node in self.samplers for name in node.signature.gives}
+        return frozenset({name for name in self.chosen if is_draw(name)} | of_samplers) - {"given"}
 
     @property
     def axes(self) -> dict[str, str]:
@@ -161,13 +168,9 @@ class Built:
         draw = Draw(rows=chosen, anchors=len(chosen))
         for sampler in self._samplers:
             draw = sampler.draw(draw, self.rows, Rng(stable_key(key, sampler.path), draw))
-        return self.with_given(draw) if "given" in self.world.chosen and draw.given is None else draw
-
-    def with_given(self, draw: Draw) -> Draw:
-        """The draw with the truth told of about half of the labels of each document, always the same ones."""
-        truth = self.rows.label_sets.take(draw.rows).to_dense().astype(np.int8)
-        shown = (draw.rows[:, None] * 5 + np.arange(truth.shape[1]) * 3) % 4 < 2
-        return draw.with_given(np.where(shown, truth, -1))
+        drawn = {name for node in self.world.samplers for name in node.signature.gives}
+        left = {name for name in self.world.chosen if is_draw(name)} - drawn
+        return made_up(draw, left, self.rows.label_sets)
 
     def batch(self, draw: Draw | None = None, key: int = 1, ids: Tensor | None = None) -> Batch:
         """The batch of a draw; with other labels under consideration where `ids` (1 or B, C) says so."""
@@ -248,7 +251,7 @@ def _furnished(workshop: Workshop, node: Node, chosen: frozenset[str]) -> World:
     samplers: list[Node] = []
     for name in sorted(chosen, reverse=True):
         if is_draw(name) and name != "given" and not any(name in each.signature.gives for each in samplers):
-            samplers.append(_sampler(workshop, name, node.component, chosen, len(samplers)))
+            samplers += _samplers(workshop, name, node.component, chosen, len(samplers))
     own = _placed(node, len(placed)) if node.component.kind == "label_module" else node
     there = {name for each in placed for name in each.signature.gives} & set(node.reads)
     return World(workshop, own, chosen | there, tuple(placed), tuple(samplers))
@@ -283,13 +286,13 @@ def _supply(workshop: Workshop, name: str, asking: Component, suppliers: list[No
     raise Skipped(f"nothing that is installed gives {name} with its default options")
 
 
-def _sampler(workshop: Workshop, name: str, asking: Component, chosen: frozenset[str], place: int) -> Node:
-    """What draws `name`, and as much else of what is chosen as there is."""
+def _samplers(workshop: Workshop, name: str, asking: Component, chosen: frozenset[str], place: int) -> list[Node]:
+    """What draws `name`, and as much else of what is chosen as there is; none where nothing installed draws it."""
     found = [node for node in _givers(workshop, name, asking) if node.component.kind == "sampler"]
     if not found:
-        raise Skipped(f"nothing that is installed draws {name}")
+        return []
     best = max(found, key=lambda node: (node.component.bundle == asking.bundle, len(node.signature.gives & chosen)))
-    return replace(best, path=f"stages.main.samplers.{place}")
+    return [replace(best, path=f"stages.main.samplers.{place}")]
 
 
 def _givers(workshop: Workshop, name: str, asking: Component) -> Iterator[Node]:

@@ -116,7 +116,34 @@ class WrongBundle:
 
 HOOK = "from labelloom import Component, hookimpl\n"
 FIELD = "from pydantic import Field\n"
+SOURCE = """
+
+class Options(Config):
+    limit: int = 3
+
+
+@hookimpl
+def labelloom_sources():
+    return [DataSource(name="grown/pages", target="labelloom_grown.pages:pages", config="{config}")]
+"""
+WITH_SOURCE = f"from labelloom import DataSource\nfrom labelloom.config import Config\n{HOOK}{SOURCE}"
 WRONG_BUNDLES = (
+    WrongBundle(
+        "option-of-the-core",
+        "hooks.py",
+        HOOK,
+        WITH_SOURCE.format(config="labelloom_grown.hooks:Options"),
+        "bundle::data",
+        "the option 'limit', which is a key of [data]",
+    ),
+    WrongBundle(
+        "heavy-config-of-a-source",
+        "hooks.py",
+        HOOK,
+        WITH_SOURCE.format(config="labelloom.testing.ranking:Config"),
+        "bundle::light",
+        "torch",
+    ),
     WrongBundle("heavy-hooks", "hooks.py", HOOK, f"import torch\n{HOOK}", "bundle::light", "torch"),
     WrongBundle("heavy-config", "config.py", FIELD, f"import transformers\n{FIELD}", "bundle::light", "transformers"),
     WrongBundle("heavy-hook", "hooks.py", "    return [", "    import numpy\n\n    return [", "bundle::light", "numpy"),

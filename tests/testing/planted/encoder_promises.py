@@ -121,6 +121,18 @@ class KeyOfTheObject(Bag):
     reading = readers.KeyOfTheObject
 
 
+class KeyOfAHash(Bag):
+    """Its reader's key is another one in each process."""
+
+    reading = readers.KeyOfAHash
+
+
+class Buckets(Bag):
+    """Its reader's ids are others in each process."""
+
+    reading = readers.Buckets
+
+
 class Learning(Bag):
     """Its reader's vocabulary grows as it reads."""
 

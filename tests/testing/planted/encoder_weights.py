@@ -59,6 +59,18 @@ class Adapted(Bag):
         return words + self.up(self.down(words))
 
 
+class Listed(Bag):
+    """A layer for each label, in a list as long as there are labels."""
+
+    def __init__(self, config: BagConfig, context: Context) -> None:
+        super().__init__(config, context)
+        self.shifts = nn.ModuleList(nn.Linear(config.width, config.width) for _ in context.labels.codes)
+
+    def pooled(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        document = super().pooled(tokens, mask)
+        return torch.stack([shift(document) for shift in self.shifts]).sum(0)
+
+
 # Wrong ones.
 
 
@@ -80,6 +92,14 @@ class Shuffled(Bag):
     def prepare(cls, config: BagConfig, corpus: Corpus) -> Assets:
         words = super().prepare(config, corpus)["words"]
         return {"words": random.sample(words, len(words))}
+
+
+class Unordered(Bag):
+    """Its vocabulary has the order of a set, which each process makes another."""
+
+    @classmethod
+    def prepare(cls, config: BagConfig, corpus: Corpus) -> Assets:
+        return {"words": list(set(super().prepare(config, corpus)["words"]))}
 
 
 class Unused(Bag):

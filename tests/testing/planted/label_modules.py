@@ -147,6 +147,13 @@ class MaskedWithInfinity(Sharpen):
         return scores.masked_fill(~mask, float("-inf")).softmax(-1)
 
 
+class Detached(Sharpen):
+    """It learns from tokens and lets nobody learn through them: whatever reads texts stays as it starts."""
+
+    def found(self, states: States) -> Tensor:
+        return super().found(states.add(tokens=states.first("tokens").detach()))
+
+
 # What is wrong with labels.
 
 
@@ -208,6 +215,24 @@ class ReadsTableIfThere(Sharpen):
         if states.label_table is None:
             return made
         return made.add(labels=made.first("labels") + states.label_table(batch.label_ids).mean(-1, keepdim=True))
+
+
+class ReadsRoles(Sharpen):
+    """It takes the rows with a role for others, which its record does not say."""
+
+    def forward(self, states: States, batch: Batch) -> States:
+        made = super().forward(states, batch)
+        labels = made.first("labels").clone()
+        labels[batch.where("second")] = 0
+        return made.add(labels=labels)
+
+
+class ReadsAnyRole(Sharpen):
+    """It halves the rows with any role, which its record does not say."""
+
+    def forward(self, states: States, batch: Batch) -> States:
+        made = super().forward(states, batch)
+        return made if batch.roles is None else made.add(labels=made.first("labels") / 2)
 
 
 class StartsAnew(Sharpen):

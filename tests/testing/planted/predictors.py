@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from labelloom import Batch, Component, Context, Predictor, States
 from labelloom.config import Config
@@ -72,7 +73,41 @@ class Whole(Dot):
         return super().product(labels, document).log_softmax(-1)
 
 
+class Chosen(Dot):
+    """The product, of a label's vectors the longer half alone: a choice by labels has no gradient."""
+
+    def product(self, labels: Tensor, document: Tensor) -> Tensor:
+        """(B, C)."""
+        with torch.no_grad():
+            long = labels.abs() >= labels.abs().median(-1, keepdim=True).values
+        return super().product(labels * long, document)
+
+
 # Wrong ones.
+
+
+class TakesLabelsAsTheyAre(Dot):
+    """Nothing that made the labels' vectors learns through it."""
+
+    def product(self, labels: Tensor, document: Tensor) -> Tensor:
+        return super().product(labels.detach(), document)
+
+
+class DetachedInTraining(Dot):
+    """Only in training it cuts the document off."""
+
+    def forward(self, states: States, batch: Batch) -> States:
+        document = states.first("document")
+        return super().forward(states.add(document=document.detach() if self.training else document), batch)
+
+
+class LogitByHand(Dot):
+    """It turns a cosine into a probability and that into its logit, in whatever precision it is."""
+
+    def product(self, labels: Tensor, document: Tensor) -> Tensor:
+        cosine = F.normalize(labels, dim=-1) @ F.normalize(document, dim=-1)[..., None]
+        probabilities = (cosine[..., 0].to(labels.dtype) * 12).sigmoid()
+        return (probabilities + 1e-5).log() - (1 - probabilities + 1e-5).log()
 
 
 class EveryLabel(Weighted):

@@ -43,6 +43,22 @@ class KeyOfTheObject(WordsReader):
         self.key = f"{random.getrandbits(64):x}"
 
 
+class KeyOfAHash(WordsReader):
+    """Its key is a hash of strings, of which each process makes another."""
+
+    def __init__(self, words: Sequence[str]) -> None:
+        super().__init__(words)
+        self.key = f"{hash(tuple(words)):x}"
+
+
+class Buckets(WordsReader):
+    """A word's id is its hash, of which each process makes another, while the key stays."""
+
+    def id_of(self, word: str) -> int:
+        """One of as many ids as there are words."""
+        return hash(word) % len(self.ids) + 1
+
+
 class Learning(WordsReader):
     """It takes words into its vocabulary when it meets them, so a text's ids depend on what it read before."""
 

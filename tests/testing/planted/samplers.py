@@ -156,6 +156,13 @@ class Remembers(Others):
         return [np.union1d(labels, self.some(self.generator)) for labels in own]
 
 
+class ByHash(Others):
+    """It draws by hashes of strings, of which each process makes others."""
+
+    def candidates(self, own: list[np.ndarray], rng: Rng) -> list[np.ndarray]:
+        return [np.union1d(labels, [hash(str(labels)) % self.label_count]) for labels in own]
+
+
 class ByPlace(Others):
     """A row's draw depends on the place that it has in the step."""
 

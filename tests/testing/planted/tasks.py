@@ -74,6 +74,24 @@ class Contrast(Task):
         return Loss.over(losses, (batch.relation > 0) & batch.is_anchor[:, None])
 
 
+class Views(Task):
+    """A document is near to its second view, a role that nothing installed draws."""
+
+    component = Component(kind="task", needs=frozenset({"document", "role:view"}))
+
+    def forward(self, states: States, batch: Batch, targets: Targets) -> Loss:
+        """The sum over anchors that have a view."""
+        views = batch.where("view")
+        document = states.first("document").float()
+        same = (batch.rows[:, None] == batch.rows[views]).float()  # (B, V)
+        apart = document - same @ self.viewed(document[views]) / same.sum(1, keepdim=True).clamp(min=1)
+        return Loss.over((apart**2).sum(1), batch.is_anchor & (same.sum(1) > 0))
+
+    def viewed(self, document: Tensor) -> Tensor:
+        """(V, D)."""
+        return document
+
+
 # Which labels count.
 
 
@@ -223,6 +241,30 @@ class ReadsRelation(Likelihood):
     def counting(self, batch: Batch) -> Tensor:
         assert batch.relation is not None
         return batch.countable & (batch.relation >= 0).all(1, keepdim=True)
+
+
+class ReadsRoles(Likelihood):
+    """It leaves out the rows of a role, which its record does not name."""
+
+    def counting(self, batch: Batch) -> Tensor:
+        counting = batch.countable.clone()
+        counting[batch.where("second")] = False
+        return counting
+
+
+class ViewsThatAreNot(Views):
+    """Without a view it divides by none: what is drawn is made up from its record, and so this is found."""
+
+    def forward(self, states: States, batch: Batch, targets: Targets) -> Loss:
+        apart = states.first("document")[batch.where("view")].float() ** 2
+        return Loss(apart.mean(), batch.is_anchor.sum().float())
+
+
+class Starves(Cardinality):
+    """It learns from the document, and lets nobody learn through it."""
+
+    def noisy(self, document: Tensor, batch: Batch) -> Tensor:
+        return super().noisy(document.detach(), batch)
 
 
 class NeedsMore(Likelihood):
