@@ -22,10 +22,13 @@ from pydantic import BaseModel
 from labelloom.bundles import Catalogue, load_target
 from labelloom.cli.app import FUNCTIONS, app
 from labelloom.cli.bundle_command import bundle_command
+from labelloom.cli.option_text import default_text
 from labelloom.cli.output import in_order
-from labelloom.cli.show import SCALES, default_text
+from labelloom.cli.show import SCALES
+from labelloom.cli.show_reader import readers
 from labelloom.components import KINDS, Component, Kind
 from labelloom.config import held_kinds
+from labelloom.data.options import config_of
 from labelloom.evaluation.metrics import DOCUMENT_METRICS_AT_K, METRICS, METRICS_AT_K, Metric, find_metric
 from labelloom.formats import FORMS
 from labelloom.listeners import Listener
@@ -63,9 +66,9 @@ def page(name: str) -> str:
 
 def commands() -> str:
     """Every command: what it does, its arguments and options."""
+    app_command: Any = typer.main.get_command(app)
     return "\n".join(
-        _command(name, command, load_target(FUNCTIONS[name], name))
-        for name, command in _command_group().commands.items()
+        _command(name, command, load_target(FUNCTIONS[name], name)) for name, command in app_command.commands.items()
     )
 
 
@@ -76,10 +79,6 @@ def bundle_commands() -> str:
         _command(record.name, bundle_command(record.name), load_target(record.target, record.name))
         for record in records
     )
-
-
-def _command_group() -> Any:
-    return typer.main.get_command(app)
 
 
 def _command(name: str, command: Any, function: Any) -> str:
@@ -184,17 +183,20 @@ def formats() -> str:
     return _table(("format", "told by the files", ""), rows)
 
 
+def data_options() -> str:
+    """The options of the sources and formats of every bundle in the repository."""
+    found = [reader for reader in readers(Catalogue()) if reader.bundle in bundle_names()]
+    rows = [(f"`{each.name}`", *row) for each in found for row in _key_rows(config_of(each, Catalogue()))]
+    return _table(("of", "option", "type", "default", ""), rows)
+
+
 # What else bundles bring.
 
 
-def _extras(kind: type[Record]) -> Callable[[], str]:
+def _extras(kind: type[Record]) -> str:
     """Name and summary of the records of one kind, of every bundle in the repository."""
-
-    def rows() -> str:
-        records = [record for record in Catalogue().records(kind) if record.bundle in bundle_names()]
-        return _table((kind.what, ""), [(f"`{record.name}`", _escaped(record.summary)) for record in records])
-
-    return rows
+    records = [record for record in Catalogue().records(kind) if record.bundle in bundle_names()]
+    return _table((kind.what, ""), [(f"`{record.name}`", _escaped(record.summary)) for record in records])
 
 
 def _patterns(files: Iterable[str]) -> str:
@@ -363,6 +365,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "data": _keys(DataSettings),
     "files": _keys(FileSettings),
     "formats": formats,
+    "data-options": data_options,
     "model": _keys(ModelSpec),
     "branches": _keys(BranchSpec),
     "tasks": _keys(TaskSpec),
@@ -371,10 +374,10 @@ GENERATED: dict[str, Callable[[], str]] = {
     "decision": _keys(DecisionSettings),
     "baseline": _keys(BaselineSettings),
     "metrics": metrics,
-    "bundle-metrics": _extras(ExtraMetric),
-    "sources": _extras(DataSource),
-    "listeners": _extras(Listener),
-    "sections": _extras(Section),
+    "bundle-metrics": partial(_extras, ExtraMetric),
+    "sources": partial(_extras, DataSource),
+    "listeners": partial(_extras, Listener),
+    "sections": partial(_extras, Section),
     "components": components,
     "catalogue": catalogue,
     "matrix-summary": lambda: matrix().summary(),

@@ -21,6 +21,7 @@ from labelloom.errors import (
     SpecError,
     TrainingError,
     UnknownNameError,
+    UnknownSpecError,
 )
 from labelloom.formats import DataFormat
 from labelloom.hookspecs import hookimpl
@@ -114,6 +115,7 @@ __all__ = [
     "TrainingError",
     "TrainingEvents",
     "UnknownNameError",
+    "UnknownSpecError",
     "hookimpl",
     "load",
     "load_corpus",

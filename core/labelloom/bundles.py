@@ -9,8 +9,10 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import operator
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from importlib import import_module
@@ -19,7 +21,7 @@ from typing import Any, TypeVar, cast
 
 from labelloom.commands import Command
 from labelloom.components import Component, Kind
-from labelloom.errors import BundleError, LabelloomError, Problem, UnknownNameError
+from labelloom.errors import BundleError, DataError, LabelloomError, Problem, UnknownNameError, UnknownSpecError
 from labelloom.finding import Bundle, find_bundles
 from labelloom.formats import FORMS, DataFormat
 from labelloom.loading import Records, load_bundle, spec_files
@@ -27,6 +29,9 @@ from labelloom.records import Record
 from labelloom.wording import with_article
 
 R = TypeVar("R", bound=Record)
+
+_SPEC = re.compile(r"[\w-]+(/[\w-]+)?")
+"""What may be meant for the name of a spec, and is the path of no file with an ending."""
 
 
 @dataclass(frozen=True)
@@ -105,9 +110,8 @@ class Catalogue:
         if found:
             return found[0]
         broken = [
-            Problem("", f"the bundle {state.bundle.name} is broken, so its {kind.what}s are not known")
-            for state in self.states()
-            if state.error
+            Problem("", f"the bundle {bundle} is broken, so its {kind.what}s are not known")
+            for bundle in dict.fromkeys(state.bundle.name for state in self.states() if state.error)
         ]
         raise UnknownNameError.from_problems([*self._unknown(name, kind, where).problems, *broken])
 
@@ -151,18 +155,25 @@ class Catalogue:
 
     def _load(self, name: str) -> Records:
         if name not in self._loaded:
-            claims = [bundle for bundle in self.bundles if bundle.name == name]
-            if not claims:
+            if contested := self._contested(name):
+                raise contested
+            bundle = next((bundle for bundle in self.bundles if bundle.name == name), None)
+            if bundle is None:
                 raise self._unknown(name, Component)
-            if len(claims) > 1:
-                origins = " and ".join(bundle.origin for bundle in claims)
-                raise BundleError(
-                    f"two distributions claim the bundle {name!r}: {origins}",
-                    where=f"bundle {name}",
-                    suggestions=[f"pip uninstall {claims[-1].distribution}"],
-                )
-            self._loaded[name] = load_bundle(claims[0])
+            self._loaded[name] = load_bundle(bundle)
         return self._loaded[name]
+
+    def _contested(self, name: str) -> BundleError | None:
+        """The error of a bundle that several distributions claim, so that nobody can say which is meant."""
+        claims = [bundle for bundle in self.bundles if bundle.name == name]
+        if len(claims) < 2:
+            return None
+        return BundleError(
+            f"{'two' if len(claims) == 2 else len(claims)} distributions claim the bundle {name!r}: "
+            f"{' and '.join(bundle.origin for bundle in claims)}",
+            where=f"bundle {name}",
+            suggestions=[f"pip uninstall {' '.join(bundle.distribution for bundle in claims[1:])}"],
+        )
 
     def states(self) -> list[BundleState]:
         """Every bundle, loaded as far as it can be; a broken one is shown and does not stop the others."""
@@ -191,12 +202,37 @@ class Catalogue:
         return [component for component in self.components() if name in component.gives]
 
     def specs(self) -> dict[str, Path]:
-        """The specs that bundles ship, by name (`standard/minilm`): files `specs/*.toml` in each bundle's package."""
-        found: dict[str, Path] = {}
-        for bundle in self.bundles:
-            for file in spec_files(bundle):
-                found.setdefault(f"{bundle.name}/{file.stem}", file)
-        return found
+        """The specs that bundles ship, by name (`standard/minilm`): files `specs/*.toml` in each bundle's package.
+
+        None of a bundle that two distributions claim; `helping` says so to who asks for one.
+        """
+        sole = [bundle for bundle in self.bundles if self._contested(bundle.name) is None]
+        return {f"{bundle.name}/{file.stem}": file for bundle in sole for file in spec_files(bundle)}
+
+    @contextmanager
+    def helping(self, source: str = "") -> Iterator[None]:
+        """Within, an error that there is no such spec says what may be meant, and one that `source` is no data as well.
+
+        That is a bundle that two distributions claim, told in its place; or what installs it, and close specs.
+        """
+        try:
+            yield
+        except UnknownSpecError as error:
+            raise self._not_found(error.problems[0].where, error) from error
+        except DataError as error:
+            if error.problems[0].where != "data.source":
+                raise
+            raise self._not_found(source, error) from error
+
+    def _not_found(self, name: str, error: LabelloomError) -> LabelloomError:
+        if not _SPEC.fullmatch(name) or Path(name).exists():
+            return error
+        if contested := self._contested(name.partition("/")[0]):
+            return contested
+        installs, unread = self.installs(name)
+        first, *others = error.problems
+        hints = dict.fromkeys([*installs, *_close_names(name, sorted(self.specs())), *first.suggestions])
+        return type(error).from_problems([replace(first, suggestions=tuple(hints)[:3]), *others, *unread])
 
     def close_to(self, name: str, kind: Kind | None) -> list[str]:
         """Components that `name` may mean, those of `kind` first; with a kind, others are told as what they are."""
@@ -274,6 +310,29 @@ def load_target(target: str, where: str) -> Any:
     except AttributeError as error:
         close = get_close_matches(attribute, [name for name in vars(module) if not name.startswith("_")], n=3)
         raise BundleError(f"the module {module_name!r} has no {attribute!r}", where=where, suggestions=close) from error
+
+
+def component_class(component: Component, target: str, key: str) -> type[Any]:
+    """The class that a component's record names, its `target` or its `config`; `key` is where a spec names it.
+
+    Raises BundleError with the component, its distribution and version.
+    """
+    try:
+        found = load_target(target, key)
+        if not isinstance(found, type):
+            raise BundleError(f"{target} is no class", where=key)
+    except BundleError as error:
+        # A part is built far from any catalogue, and nobody asks for its origin but here.
+        origin = next((bundle.origin for bundle in find_bundles() if bundle.name == component.bundle), "")
+        title = f"component {component.name} ({origin})" if origin else f"component {component.name}"
+        told = [
+            replace(problem, where=title)
+            if key == component.name
+            else replace(problem, where=key, message=f"{title}: {problem.message}")
+            for problem in error.problems
+        ]
+        raise BundleError.from_problems(told) from error
+    return found
 
 
 def load_local(use: str, folder: Path, kind: Kind | None, allowed: bool) -> tuple[Component, type]:

@@ -4,6 +4,7 @@
     ├── BundleError             a bundle that is broken, claimed twice or written for another API number
     │   └── UnknownNameError    a name that no installed bundle has
     ├── SpecError               a spec that cannot be read, or says something that no model is
+    │   ├── UnknownSpecError    a name that is neither a file nor a shipped spec
     │   └── CompositionError    parts that are fine alone and do not fit together
     ├── DataError               a corpus that cannot be used; `where` is `file:line`
     ├── RunError                a run folder that cannot be read, scored or continued
@@ -77,6 +78,10 @@ class UnknownNameError(BundleError):
 
 class SpecError(LabelloomError):
     """A spec that cannot be read, or that says something no model is."""
+
+
+class UnknownSpecError(SpecError):
+    """A name that is neither a file nor a shipped spec."""
 
 
 class CompositionError(SpecError):

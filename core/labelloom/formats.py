@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import ClassVar
 
-from labelloom.records import Record
+from labelloom.readers import DataReader
 
 FORMS = {
     "jsonl": ((".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz"), "JSON lines: one object a line"),
@@ -22,22 +21,22 @@ FORMS = {
 }
 """The formats that labelloom reads by itself, documents with named fields or columns: suffixes and a summary."""
 
-FIELDS = ("text", "labels", "label_separator", "label_names", "label_descriptions", "id", "delimiter", "quotes")
-"""The keys of `[data]` about fields and columns."""
-
 
 @dataclass(frozen=True, kw_only=True)
-class DataFormat(Record):
+class DataFormat(DataReader):
     """The record of one format in which data circulates.
 
     Args:
         name: `bundle/format`, what `data.format` says in a spec.
-        target: `module:function`. It takes the path of a file or folder (pathlib) and `DataSettings`, and answers a
-            `labelloom.data.records.Source`, or None where what it finds there is not its own. A DataError refuses what
-            is its own and wrong; it ends the reading only if nothing else reads what is there.
+        target: `module:function`. It takes the path of a file or folder (pathlib), `DataSettings` and, with a `config`,
+            its options, and answers a `labelloom.data.records.Source`, or None where what it finds there is not its
+            own. A DataError refuses what is its own and wrong; it ends the reading only if nothing else reads what is
+            there.
         files: patterns of file names that tell the format, `"reut2-*.sgm"`. A folder must hold a file for each of
             them, alternatives stand in one: `"trn.json | trn.json.gz"`. Without any it is asked about everything.
         settings: the keys of `[data]` about fields and columns that it uses: `{"text"}`; others are refused.
+        config: `module:Class` of its own options, which a spec writes into `[data]` where it names the format. Where
+            the files tell it they have their defaults; a format with an option that is required must be named.
         summary: one line for people.
         api: the contract it was written for.
     """
@@ -46,16 +45,14 @@ class DataFormat(Record):
     example: ClassVar[str] = "labelloom_mybundle.minutes:minutes"
 
     files: tuple[str, ...] = ()
-    settings: frozenset[str] = frozenset()
 
     def validate_names(self) -> None:
-        """Check the name, the target, the patterns and the settings. Raises BundleError."""
+        """Check what every reader must have, and the patterns. Raises BundleError."""
         super().validate_names()
         if isinstance(self.files, str):
             raise self.wrong("files is a string", f'files=("{self.files}",)')
         if not isinstance(self.files, tuple | list) or not all(isinstance(pattern, str) for pattern in self.files):
             raise self.wrong(f"files is {self.files!r}, not a tuple of patterns", 'files=("*.minutes",)')
-        refuse_unknown(self, self.as_set("settings"), FIELDS)
 
     def told_by(self, names: Iterable[str]) -> bool:
         """Whether files of these names are what the patterns say."""
@@ -64,11 +61,3 @@ class DataFormat(Record):
             any(fnmatchcase(name, pattern.strip()) for pattern in each.split("|") for name in there)
             for each in self.files
         )
-
-
-def refuse_unknown(record: Record, settings: Iterable[str], known: Iterable[str]) -> None:
-    """Raise BundleError for keys of `[data]` in a record's `settings` that are not among the `known` ones."""
-    names = tuple(known)
-    if unknown := sorted(set(settings) - set(names)):
-        close = get_close_matches(unknown[0], names, n=1)
-        raise record.wrong(f"settings has the unknown key {unknown[0]!r}", (close or [", ".join(names)])[0])

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Iterator
+from difflib import get_close_matches
 from importlib import import_module
 from inspect import isroutine
 from pathlib import Path
+from types import ModuleType
 
 import pluggy
 
@@ -36,6 +38,9 @@ HOOKS: dict[str, type[Record]] = {
     "labelloom_commands": Command,
 }
 """The hooks that return records, and of which kind."""
+
+_PLAIN = "a function without arguments, under @labelloom.hookimpl alone"
+"""What every hook is."""
 
 Records = dict[type[Record], dict[str, Record]]
 """What one bundle's hooks return: by kind, then by name."""
@@ -68,7 +73,7 @@ def _answers(bundle: Bundle, where: str) -> dict[type[Record], list[Record]]:
     try:
         module = import_module(bundle.module)
         manager.register(module, name=bundle.name)
-        manager.check_pending()
+        unknown = _unknown_hooks(manager, module)
         unmarked = [
             name
             for name, value in vars(module).items()
@@ -79,7 +84,7 @@ def _answers(bundle: Bundle, where: str) -> dict[type[Record], list[Record]]:
     except BundleError as error:
         raise _inside(error, where) from error
     except pluggy.PluginValidationError as error:
-        raise BundleError(str(error), where=where, suggestions=HOOKS) from error
+        raise BundleError(str(error), where=where, suggestions=[_PLAIN]) from error
     # A bundle is other people's code: whatever it raises, SystemExit too, must not end the listing.
     except (Exception, SystemExit) as error:
         raise BundleError(
@@ -87,6 +92,10 @@ def _answers(bundle: Bundle, where: str) -> dict[type[Record], list[Record]]:
             where=where,
             suggestions=[f"pip install --upgrade labelloom {bundle.distribution}"],
         ) from error
+    if unknown:
+        raise BundleError(
+            f"unknown hook {unknown[0]!r} in {bundle.module}", where=where, suggestions=_hooks_like(unknown[0]) or HOOKS
+        )
     mark = ["@labelloom.hookimpl above the function"]
     if unmarked:
         raise BundleError(f"{bundle.module}.{unmarked[0]} is not marked as a hook", where=where, suggestions=mark)
@@ -99,6 +108,24 @@ def _answers(bundle: Bundle, where: str) -> dict[type[Record], list[Record]]:
             if not isinstance(record, kind):
                 raise BundleError(f"{hook} returned {record!r}, not {with_article(kind.__name__)}", where=where)
     return {kind: records[hook] for hook, kind in HOOKS.items()}
+
+
+def _unknown_hooks(manager: pluggy.PluginManager, module: ModuleType) -> list[str]:
+    """The hooks that the module implements and labelloom does not have, but for those that it marks as optional."""
+    callers = manager.get_hookcallers(module) or []
+    return [
+        caller.name
+        for caller in callers
+        if not caller.has_spec() and not all(made.optionalhook for made in caller.get_hookimpls())
+    ]
+
+
+def _hooks_like(name: str) -> list[str]:
+    """The hooks that may be meant, by their names or by what they return: `labelloom_events` is that of listeners."""
+    # All begin alike, so only what follows is compared.
+    words = {hook.partition("_")[2]: hook for hook in HOOKS} | {f"{kind.what}s": hook for hook, kind in HOOKS.items()}
+    close = get_close_matches(name.partition("_")[2] or name, words, n=3, cutoff=0.6)
+    return list(dict.fromkeys(words[word] for word in close))
 
 
 def _inside(error: BundleError, where: str) -> BundleError:

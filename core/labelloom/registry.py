@@ -99,14 +99,15 @@ class Registry(_Entry):
         return self
 
     def installs(self, name: str, installed: Collection[str]) -> Iterator[str]:
-        """The commands that may bring the component, format, command or spec `name`, the likeliest first.
+        """The commands that may bring the component, format, command, spec or bundle `name`, the likeliest first.
 
         Its bundle, if that is known; or else those that have one called the same. Of the bundles in `installed` only
         one that is known to have `name` in some release is worth a command: its upgrade.
         """
         missing = {key: bundle for key, bundle in self.bundles.items() if key not in installed}
-        owner, slash, short = name.rpartition("/")
-        likely = [owner] if owner in missing else get_close_matches(owner, missing, n=1, cutoff=0.8) if slash else []
+        owner, _, short = name.rpartition("/")
+        wanted = owner or name
+        likely = [wanted] if wanted in missing else get_close_matches(wanted, missing, n=1, cutoff=0.8)
         for key, bundle in missing.items():
             if any(full.rpartition("/")[2] == short for full in bundle.brings):
                 likely.append(key)
@@ -127,7 +128,8 @@ def known_bundles() -> Registry:
     bundles: dict[str, KnownBundle] = {}
     for file in filter(None, os.environ.get(VARIABLE, "").split(os.pathsep)):
         try:
-            found = read_registry(Path(file).expanduser())
+            # Unlike pathlib's, this leaves the home of a user whom nobody knows as it is: there is no such file.
+            found = read_registry(Path(os.path.expanduser(file)))
         except BundleError as error:
             raise error.also(f"mend the file, or take it out of {VARIABLE}") from error
         for name, bundle in found.bundles.items():

@@ -10,6 +10,7 @@ from labelloom.bundles import Catalogue
 from labelloom.components import API
 from labelloom.compose.check import check
 from labelloom.errors import BundleError, CompositionError, UnknownNameError
+from labelloom.loading import HOOKS
 from labelloom.spec import validate_spec
 
 IMPLEMENTATION = "@hookimpl\ndef labelloom_components():\n    return "
@@ -41,7 +42,8 @@ BROKEN = {
     ),
     "misspells the hook": (
         f"@hookimpl\ndef labelloom_component():\n    return [{GOOD}]",
-        "bundle bad (labelloom-bad 1.0): unknown hook 'labelloom_component' in plugin <module 'bundle_bad.hooks'",
+        "bundle bad (labelloom-bad 1.0): unknown hook 'labelloom_component' in bundle_bad.hooks\n"
+        "    try: labelloom_components",
     ),
     "forgets the mark": (
         f"def labelloom_components():\n    return [{GOOD}]",
@@ -55,7 +57,8 @@ BROKEN = {
     ),
     "asks for arguments that the hook does not pass": (
         f"@hookimpl\ndef labelloom_components(config):\n    return [{GOOD}]",
-        "Argument(s) {'config'} are declared in the hookimpl but can not be found in the hookspec",
+        "Argument(s) {'config'} are declared in the hookimpl but can not be found in the hookspec\n"
+        "    try: a function without arguments, under @labelloom.hookimpl alone",
     ),
     "returns nothing": (
         "@hookimpl\ndef labelloom_components():\n    []",
@@ -168,19 +171,30 @@ def test_a_broken_bundle_is_told_to_who_uses_it_and_shown_to_everyone_else(site,
     assert [component.name for component in good.components] == ["good/part"]
 
 
-def test_a_misspelt_hook_is_told_with_the_hooks_that_there_are(site):
-    site.hooks("bad", f"@hookimpl\ndef labelloom_component():\n    return [{GOOD}]")
+@pytest.mark.parametrize(
+    ("hook", "close"),
+    [
+        ("labelloom_component", ["labelloom_components"]),
+        ("labeloom_metric", ["labelloom_metrics"]),
+        ("components", ["labelloom_components"]),
+        ("labelloom_train_events", ["labelloom_events"]),
+        ("labelloom_listeners", ["labelloom_events"]),
+        ("labelloom_optimisers", list(HOOKS)),
+    ],
+)
+def test_a_misspelt_hook_is_told_with_those_that_may_be_meant_or_with_all(site, hook, close):
+    site.hooks("bad", f"@hookimpl\ndef {hook}():\n    return []")
     with pytest.raises(BundleError) as caught:
         site.catalogue.load("bad")
-    assert caught.value.problems[0].suggestions == (
-        "labelloom_components",
-        "labelloom_formats",
-        "labelloom_sources",
-        "labelloom_metrics",
-        "labelloom_events",
-        "labelloom_sections",
-        "labelloom_commands",
+    assert str(caught.value) == "\n    try: ".join(
+        [f"bundle bad (labelloom-bad 1.0): unknown hook {hook!r} in bundle_bad.hooks", *close]
     )
+
+
+def test_a_hook_that_is_marked_as_optional_may_be_of_another_release(site):
+    code = f"{IMPLEMENTATION}[{GOOD}]\n\n@hookimpl(optionalhook=True)\ndef labelloom_optimisers():\n    return []"
+    site.hooks("bad", code)
+    assert list(site.catalogue.load("bad")) == ["bad/part"]
 
 
 def test_two_distributions_that_claim_one_name(site):

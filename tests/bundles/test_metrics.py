@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from labelloom.cli.extras import refuse_unmeasured
 from labelloom.components import API
 from labelloom.compose.checked import read_checked
 from labelloom.data.label_sets import LabelSets
@@ -135,6 +136,52 @@ def test_what_it_needs_decides_whether_it_is_measured(office, needs, there, miss
     extra, given = find_metrics(["office/answers"]), outcome(**there)
     assert lacking(extra["office/answers"], given) == missing
     assert ("office/answers" in computable(given, extra=extra)) == (not missing)
+
+
+def test_at_a_number_it_needs_as_many_labels_of_each_document(office):
+    office(
+        record("office/hit-rate", needs={"ranking"}, at_k=True),
+        record("office/found", "hit_rate", needs={"label scores"}, at_k=True),
+    )
+    extra = find_metrics(["office/hit-rate@2", "office/hit-rate@3", "office/hit-rate@9", "office/found@9"])
+    cut = outcome(depth=2)
+    assert lacking(extra["office/hit-rate@2"], cut) == []
+    assert lacking(extra["office/hit-rate@3"], cut) == [
+        "the best 3 labels of each document (the ranking keeps the best 2 of 4 labels)"
+    ]
+    # A run that names it is scored without it, and of a ranking of every label there are no more.
+    assert [key for key in computable(cut, (1,), extra) if key.startswith("office/")] == ["office/hit-rate@2"]
+    assert lacking(extra["office/hit-rate@9"], outcome()) == []
+    # There the number is one of documents.
+    assert lacking(extra["office/found@9"], cut) == ["label scores"]
+
+
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [
+        (
+            "office/hit-rate@3",
+            "--metric: office/hit-rate@3 needs what this run and these documents do not have: the best 3 labels of "
+            "each document (the ranking keeps the best 2 of 4 labels)\n    try: office/hit-rate@2",
+        ),
+        (
+            "office/sure@3",
+            "--metric: office/sure@3 needs what this run and these documents do not have: probabilities, the best 3 "
+            "labels of each document (the ranking keeps the best 2 of 4 labels)\n    try: --calibration platt\n"
+            "    try: office/sure@2",
+        ),
+    ],
+)
+def test_one_that_is_asked_for_beyond_the_ranking_is_refused_and_blames_no_bundle(office, key, message):
+    office(
+        record("office/hit-rate", needs={"ranking"}, at_k=True),
+        record("office/sure", "hit_rate", needs={"probabilities"}, at_k=True),
+    )
+    with pytest.raises(SpecError) as caught:
+        refuse_unmeasured([key], find_metrics([key]), outcome(depth=2))
+    assert str(caught.value) == message
+    short = key.replace("@3", "@2")
+    refuse_unmeasured([short], find_metrics([short]), outcome(depth=2, probabilities=True))
 
 
 def test_what_is_about_scores_needs_a_ranking(office):

@@ -54,11 +54,14 @@ def registry(tmp_path: Path) -> Registry:
         ("mine/cloth", ["mine"], ["pip install labelloom-weave"]),
         ("weave/linear", ["weave"], ["pip install --upgrade labelloom-weave", "pip install labelloom-knot"]),
         ("weave/misspelt", ["weave"], []),
+        ("weave", [], ["pip install labelloom-weave"]),
+        ("weaev", [], ["pip install labelloom-weave"]),
+        ("weave", ["weave"], []),
         ("mine/other", [], []),
         ("", [], []),
     ],
 )
-def test_which_distributions_may_bring_a_component(registry, name, installed, expected):
+def test_which_distributions_may_bring_a_name(registry, name, installed, expected):
     assert list(registry.installs(name, installed)) == expected
 
 
@@ -346,11 +349,12 @@ def test_a_broken_catalogue_is_told_by_file_and_place(catalogues, tmp_path, what
     assert str(spec.value).count(str(tmp_path / "ours.toml")) == 1
 
 
-def test_a_catalogue_that_is_not_there(monkeypatch):
-    monkeypatch.setenv("LABELLOOM_REGISTRY", "nowhere.toml")
+@pytest.mark.parametrize("path", ["nowhere.toml", "~no-such-user/ours.toml"])
+def test_a_catalogue_that_is_not_there(monkeypatch, path):
+    monkeypatch.setenv("LABELLOOM_REGISTRY", path)
     with pytest.raises(BundleError) as caught:
         known_bundles()
     assert str(caught.value) == (
-        "nowhere.toml: the registry cannot be read: No such file or directory\n"
+        f"{path}: the registry cannot be read: No such file or directory\n"
         "    try: mend the file, or take it out of LABELLOOM_REGISTRY"
     )

@@ -7,7 +7,7 @@ import pytest
 from labelloom.components import API
 from labelloom.compose.checked import read_checked
 from labelloom.data.corpus import load_uncut
-from labelloom.data.places import absolute
+from labelloom.data.places import kept
 from labelloom.errors import BundleError, LabelloomError
 from labelloom.sources import DataSource, address
 from labelloom.spec.data import DataSettings
@@ -112,9 +112,8 @@ def test_two_bundles_with_one_scheme(office):
 
 def test_a_key_that_it_does_not_use_is_refused(office):
     office(record(settings={"text"}))
-    assert failure("tickets:2024", id="number", revision="main") == (
-        "data.id, data.revision: the source office/tickets does not use id, revision\n"
-        "    try: take them out of the spec"
+    assert failure("tickets:2024", id="number", labels="topics") == (
+        "data.labels, data.id: the source office/tickets does not use labels, id\n    try: take them out of the spec"
     )
     with pytest.raises(ValueError, match="format belongs to files, not to a source such as 'tickets:2024'"):
         settings("tickets:2024", format="csv")
@@ -185,6 +184,10 @@ BROKEN = {
     "no record": ("'tickets'", "labelloom_sources returned 'tickets', not a DataSource"),
     "keys that are a string": (record(settings="text"), 'settings is a string\n    try: settings={"text"}'),
     "a misspelt key": (record(settings={"lables"}), "settings has the unknown key 'lables'\n    try: labels"),
+    "a config without a class": (
+        record(config="fetching"),
+        "source office/tickets: config 'fetching' is not module:Class\n    try: \"labelloom_mybundle.config:Options\"",
+    ),
     "a key about files": (record(settings={"delimiter"}), "settings has the unknown key 'delimiter'"),
 }
 
@@ -199,13 +202,23 @@ def test_records_that_are_wrong(office, site, what):
     assert message in str(caught.value)
 
 
+def test_a_run_keeps_the_whole_name_of_its_source_which_no_bundle_that_comes_later_can_claim(office):
+    office(record())
+    data = kept(settings("tickets:2024:may"))
+    assert data.source == "office/tickets:2024:may"
+    before = load_uncut(settings("tickets:2024:may"))
+    office(record("desk/tickets"), bundle="desk")
+    assert failure("tickets:2024:may").startswith("data.source: 2 bundles have a source called 'tickets'")
+    assert load_uncut(data).digest == before.digest
+
+
 def test_a_run_keeps_what_is_a_path_as_an_absolute_one(office, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "2024").mkdir()
     office(record(), record("office/folders", paths=True))
-    assert absolute(settings("tickets:2024")).source == "tickets:2024"
-    assert absolute(settings("folders:2024")).source == f"folders:{tmp_path / '2024'}"
-    assert absolute(settings("folders:2025")).source == "folders:2025"
+    assert kept(settings("tickets:2024")).source == "office/tickets:2024"
+    assert kept(settings("folders:2024")).source == f"office/folders:{tmp_path / '2024'}"
+    assert kept(settings("folders:2025")).source == "office/folders:2025"
 
 
 def test_checking_a_spec_knows_the_schemes_and_reads_nothing(office):

@@ -6,8 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from labelloom.bundles import load_local, load_target
+from labelloom.bundles import component_class, load_local, load_target
+from labelloom.cli.app import app
+from labelloom.components import Component
 from labelloom.errors import BundleError
 
 
@@ -62,6 +65,68 @@ def test_a_module_that_fails_is_an_error_that_names_it(site, code, reason):
     )
 
 
+def part(name: str, target: str, config: str = "") -> str:
+    """The source of a predictor's record."""
+    return (
+        f'Component("predictor", name="bad/{name}", target="bundle_bad.{target}", config="{config}", '
+        'needs={"document"}, gives={"scores"})'
+    )
+
+
+@pytest.fixture
+def bad(site):
+    """A bundle in order whose parts and options are not: each record names another thing that cannot be had."""
+    records = [
+        part("lacking", "lacking:Part"),
+        part("options", "parts:Part", "bundle_bad.lacking:Options"),
+        part("misspelt", "parts:Prat"),
+        part("number", "parts:number"),
+    ]
+    site.hooks("bad", f"@hookimpl\ndef labelloom_components():\n    return [{', '.join(records)}]", version="1.2")
+    site.package("bundle_bad", {"lacking.py": "import some_library", "parts.py": "number = 3\nclass Part: pass\n"})
+    return site
+
+
+LACKING = "needs the module 'some_library', which is not installed\n    try: pip install some-library"
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("lacking", f"bundle_bad.lacking:Part {LACKING}"),
+        ("misspelt", "the module 'bundle_bad.parts' has no 'Prat'\n    try: Part"),
+        ("number", "bundle_bad.parts:number is no class"),
+    ],
+)
+def test_a_component_whose_code_fails_is_told_with_its_distribution_and_version(bad, name, message):
+    record = bad.catalogue.component(f"bad/{name}")
+    with pytest.raises(BundleError) as caught:
+        component_class(record, record.target, "model.predictor")
+    assert str(caught.value) == f"model.predictor: component bad/{name} (labelloom-bad 1.2): {message}"
+
+
+def test_so_it_is_on_the_command_line(bad):
+    def told(*words: str) -> str:
+        result = CliRunner().invoke(app, words, prog_name="labelloom")
+        assert (result.exit_code, result.stdout) == (1, "")
+        return result.stderr
+
+    spec = ["standard/bilstm", "--set", "model.predictor.use=bad/{}"]
+    options = f"component bad/options (labelloom-bad 1.2): bundle_bad.lacking:Options {LACKING}\n"
+    assert told("show", "bad/options") == options
+    assert told("check", *(word.format("options") for word in spec)) == f"model.predictor: {options}"
+    lacking = f"component bad/lacking (labelloom-bad 1.2): bundle_bad.lacking:Part {LACKING}\n"
+    assert told("check", "--dry-run", *(word.format("lacking") for word in spec)) == f"model.predictor: {lacking}"
+
+
+def test_a_class_of_a_bundle_that_is_not_installed_is_told_without_it(site):
+    site.package("bundle_one", {"parts.py": ""})
+    record = Component("predictor", name="one/part", target="bundle_one.parts:Part")
+    with pytest.raises(BundleError) as caught:
+        component_class(record, record.target, "one/part")
+    assert str(caught.value) == "component one/part: the module 'bundle_one.parts' has no 'Part'"
+
+
 LOCAL = """
 from labelloom import Component
 from labelloom.config import Config
@@ -81,8 +146,8 @@ function = Component(kind="task")
 """
 
 
-@pytest.fixture
-def part(tmp_path: Path) -> Path:
+@pytest.fixture(name="part")
+def _part(tmp_path: Path) -> Path:
     file = tmp_path / "my_part.py"
     file.write_text(LOCAL)
     return file

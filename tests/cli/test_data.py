@@ -141,6 +141,7 @@ def test_settings_of_data_hold(answer: Callable[..., Any], folder: Path) -> None
     ("arguments", "message"),
     [
         (["arxiv-mni"], "data.source: no file or folder 'arxiv-mni', and no such sample\n    try: arxiv-mini\n"),
+        (["~no-such-user/x"], "data.source: no file or folder '~no-such-user/x', and no such sample\n"),
         (["nowhere.toml"], "nowhere.toml: no such spec: neither a file nor a shipped spec\n"),
         (["small", "--set", "training.steps=3"], "--set training.steps=3: only keys of [data] matter here\n"),
         (["small", "--set", "data.limit=no"], "data.limit: must be a whole number, not 'no'\n"),

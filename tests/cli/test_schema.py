@@ -108,6 +108,30 @@ def test_mistakes_are_found_at_their_place(schema: dict[str, Any], change: dict[
     assert place in [list(error.absolute_path) for error in _validator(schema).iter_errors({**GOOD, **change})]
 
 
+@pytest.mark.parametrize(
+    ("data", "right"),
+    [
+        ({"source": "hf:owner/name", "revision": "main"}, True),
+        ({"source": "standard/hf:owner/name", "hf_config": "none", "limit": 3}, True),
+        ({"source": "hf:owner/name", "revision": 3}, False),
+        ({"source": "hf:owner/name", "revison": "main"}, False),
+        ({"source": "hf:owner/name", "topics": "all"}, False),
+        ({"source": "./reuters", "format": "standard/reuters", "topics": "all"}, True),
+        ({"source": "./reuters", "format": "standard/reuters", "topics": "every"}, False),
+        ({"source": "./reuters", "format": "standard/reuters", "revision": "main"}, False),
+        ({"source": "tickets:2024", "limt": 3}, False),
+    ],
+)
+def test_data_has_the_options_of_who_reads_it(schema: dict[str, Any], data: dict[str, Any], right: bool) -> None:
+    assert (not list(_validator(schema).iter_errors({**GOOD, "data": data}))) is right
+
+
+def test_who_reads_data_may_stand_in_the_spec_that_is_extended(schema: dict[str, Any]) -> None:
+    validator = _validator(schema)
+    assert not list(validator.iter_errors({"extends": "tiny/words", "data": {"revision": "main"}}))
+    assert list(validator.iter_errors({"extends": "tiny/words", "data": {"revison": "main"}}))
+
+
 def _validator(schema: dict[str, Any]) -> Any:
     jsonschema = pytest.importorskip("jsonschema")
     jsonschema.Draft202012Validator.check_schema(schema)

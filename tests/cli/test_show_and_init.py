@@ -62,7 +62,8 @@ def test_show_prints_a_spec_as_it_is(labelloom_: Callable[..., Result], answer: 
     assert text.startswith(f"tiny/words  spec, {file}\n")
     assert text.endswith(file.read_text())
     told = answer("show", "tiny/words", "--json")
-    assert told == {"component": None, "spec": {"name": "tiny/words", "path": str(file), "text": file.read_text()}}
+    spec = {"name": "tiny/words", "path": str(file), "text": file.read_text()}
+    assert told == {"component": None, "readers": [], "spec": spec}
 
 
 def test_show_tells_both_where_a_component_and_a_spec_share_a_name(labelloom_: Callable[..., Result]) -> None:
@@ -71,12 +72,31 @@ def test_show_tells_both_where_a_component_and_a_spec_share_a_name(labelloom_: C
     assert 'extends = "words.toml"' in text
 
 
-@pytest.mark.parametrize(("name", "close"), [("tiny/bga", "tiny/bag"), ("tiny/wrods", "tiny/words")])
+def test_show_tells_what_a_source_or_format_reads_and_its_options(
+    labelloom_: Callable[..., Result], answer: Callable[..., Any]
+) -> None:
+    told = lines(labelloom_("show", "standard/hf").stdout)
+    assert told[0].startswith("standard/hf source of data, from labelloom-standard ")
+    assert 'in a spec source = "hf:…"' in told
+    assert "keys of [data] text, labels, label_separator, label_names, label_descriptions, id" in told
+    assert "hf_config text – The configuration of a data set that has several." in told
+    told = lines(labelloom_("show", "standard/reuters").stdout)
+    assert 'in a spec format = "standard/reuters"' in told
+    assert "told by reut2-*.sgm | reut2-*.sgm.gz" in told
+    assert any(line.startswith('topics "both" | "all" "both" The topics') for line in told)
+    assert "It has no options." in labelloom_("show", "standard/xc").stdout
+    (reader,) = answer("show", "standard/reuters", "--json")["readers"]
+    assert (reader["kind"], reader["options"][0]["name"]) == ("format", "topics")
+
+
+@pytest.mark.parametrize(
+    ("name", "close"), [("tiny/bga", "tiny/bag"), ("tiny/wrods", "tiny/words"), ("standard/hff", "standard/hf")]
+)
 def test_show_says_what_an_unknown_name_may_mean(labelloom_: Callable[..., Result], name: str, close: str) -> None:
     result = labelloom_("show", name)
     assert result.exit_code == 1
     assert result.stderr.startswith(
-        f"{name}: no installed component or shipped spec is called this\n    try: {close}\n"
+        f"{name}: no installed component, source, format or shipped spec is called this\n    try: {close}\n"
     )
 
 

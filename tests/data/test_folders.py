@@ -158,7 +158,7 @@ def test_what_changes_what_is_read_is_part_of_the_cache_s_key(tmp_path: Path) ->
     ]
     assert len({load(path, **options).digest for options in wanted}) == len(wanted)
     reading = DataSettings(source="x").read_by
-    apart = {"source", "label_file", "validation", "test", "split_seed", "hf_config", "revision"}
+    apart = {"source", "label_file", "validation", "test", "split_seed"}
     assert reading.keys() == DataSettings.model_fields.keys() - apart
 
 

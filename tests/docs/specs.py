@@ -11,9 +11,10 @@ import pytest
 
 from labelloom.bundles import Catalogue
 from labelloom.compose.check import check
-from labelloom.errors import SpecError
+from labelloom.data.options import named_reader, read_options
+from labelloom.errors import SpecError, UnknownNameError
 from labelloom.registry import Registry
-from labelloom.spec import read_spec, validate_spec
+from labelloom.spec import Spec, read_spec, validate_spec
 from labelloom.spec.merging import merge
 
 from .pages import Block
@@ -48,12 +49,22 @@ def _read(raw: dict[str, Any], block: Block, folder: Path) -> None:
             del base["tasks"]
         if "branches" in raw.get("model", {}):
             base["model"] = {"encoder": base["model"]["encoder"]}
-        validate_spec(merge(base, raw), folder)
+        _check_data(validate_spec(merge(base, raw), folder), catalogue)
         return
     spec, place = read_spec(folder / block.file if block.file else raw, (), {**catalogue.specs(), **_written(folder)})
     named = {name for name in re.findall(r'use = "([\w-]+)/', block.text) if not name.startswith(".")}
     if named <= {bundle.name for bundle in catalogue.bundles}:
+        _check_data(spec, catalogue)
         check(spec, place, catalogue, allow_local_code=True)
+
+
+def _check_data(spec: Spec, catalogue: Catalogue) -> None:
+    """Check the options of who reads the data; what a page has written is installed elsewhere."""
+    try:
+        reader = named_reader(spec.data, catalogue)
+    except UnknownNameError:
+        return
+    read_options(reader, spec.data, catalogue)
 
 
 def _written(folder: Path) -> dict[str, Path]:

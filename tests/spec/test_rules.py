@@ -100,7 +100,6 @@ def test_a_task_is_called_like_its_component(use, name):
             "model: a model has either a predictor or branches, each with its own",
         ),
         ({"stages": [STAGE]}, "with [[stages]], tasks and samplers belong inside each stage"),
-        ({"data.revision": "main"}, "data: revision belongs to a source that starts with \"hf:\", not to 'arxiv-mini'"),
     ],
 )
 def test_what_a_spec_may_not_say(changes, message):

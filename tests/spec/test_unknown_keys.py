@@ -6,7 +6,8 @@ import pytest
 
 from labelloom.bundles import Catalogue
 from labelloom.compose.check import check
-from labelloom.errors import CompositionError
+from labelloom.compose.checked import read_checked
+from labelloom.errors import CompositionError, SpecError
 from labelloom.spec import validate_spec
 from labelloom.spec.data import DataSettings
 
@@ -24,7 +25,6 @@ STAGE = {"name": "one", "tasks": [{"use": "standard/bce"}]}
         ({"task": []}, "task", "tasks"),
         ({"model-encoder": {}}, "model-encoder", "model"),
         ({"function-": 1}, "function-", None),
-        ({"data.sauce": "x"}, "data.sauce", "source"),
         ({"model.encodr": {}}, "model.encodr", "encoder"),
         ({"model.label_module": []}, "model.label_module", "label_modules"),
         ({"training.learning_rat": 1}, "training.learning_rat", "learning_rate"),
@@ -61,8 +61,34 @@ def test_in_a_list_of_tables(table, raw, nearest):
     assert lines[1] == f"    try: {nearest}"
 
 
+# Keys of [data] that are not the core's own may be options of who reads it, so the catalogue is asked.
+
+
+def data_problems(**data: object) -> list[str]:
+    with pytest.raises(SpecError) as caught:
+        read_checked(changed({f"data.{key}": value for key, value in data.items()}))
+    return [str(problem) for problem in caught.value.problems]
+
+
+def test_in_the_table_of_data():
+    assert data_problems(sauce="x") == ["data.sauce: unknown key 'sauce'\n    try: source"]
+    assert data_problems(sauce="x", delimeter=3) == [
+        "data.sauce: unknown key 'sauce'\n    try: source",
+        "data.delimeter: unknown key 'delimeter'\n    try: delimiter\n    try: limit",
+    ]
+
+
+def test_in_the_table_of_data_and_elsewhere_at_once():
+    with pytest.raises(SpecError) as caught:
+        read_checked(changed({"data.sauce": "x", "sede": 1, "model.encoder.hiden": 3}))
+    assert [problem.where for problem in caught.value.problems] == ["sede", "data.sauce", "model.encoder.hiden"]
+    with pytest.raises(SpecError) as caught:
+        read_checked(changed({"data.sauce": "x", "model.encoder.hiden": 3}))
+    assert [problem.where for problem in caught.value.problems] == ["data.sauce", "model.encoder.hiden"]
+
+
 def test_nothing_near_brings_every_key():
-    (problem,) = problems(changed({"data.qqqqqq": 1}))
+    (problem,) = data_problems(qqqqqq=1)
     keys = [line.removeprefix("    try: ") for line in problem.splitlines()[1:]]
     assert keys == sorted(DataSettings.model_fields)
 

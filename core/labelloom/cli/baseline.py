@@ -104,8 +104,10 @@ def _read(
     from labelloom.spec import read_baseline
 
     asked = {key: value for key, value in (("method", method), ("classifier", classifier)) if value is not None}
+    catalogue = Catalogue()
     try:
-        spec = read_baseline(source, {**settings, "baseline": asked}, overrides, Catalogue().specs())
+        with catalogue.helping():
+            spec = read_baseline(source, {**settings, "baseline": asked}, overrides, catalogue.specs())
     except SpecError as error:
         # There is no --k here.
         told = [

@@ -52,8 +52,11 @@ def show_data(
     from labelloom.data.remarks import remarks
     from labelloom.spec import read_data
 
-    settings = read_data(source, overrides or (), Catalogue().specs())
-    told, comparison = _counted(settings, splitter)
+    catalogue = Catalogue()
+    with catalogue.helping():
+        settings = read_data(source, overrides or (), catalogue.specs())
+    with catalogue.helping(settings.source):
+        told, comparison = _counted(settings, splitter)
     remarked = remarks(told, settings)
     if plot is not None:
         from labelloom.cli.frequency_plot import frequency_svg

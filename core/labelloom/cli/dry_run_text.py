@@ -41,6 +41,6 @@ def _print_stage(out: Console, stage: StageStep) -> None:
         f"\n{count(stage.trained)} parameters train; a step of {counted(stage.rows, 'document')} takes "
         f"{stage.seconds:.2g} s, the process at most {stage.memory / 2**20:,.0f} MiB so far; loss: {losses}"
     )
-    if stage.unreached:
-        names = ", ".join(stage.unreached)
+    if stage.untrained:
+        names = ", ".join(stage.untrained)
         out.print(Text(f"warning: no loss of this stage reaches {names}: these weights will not train", style="yellow"))

@@ -43,8 +43,8 @@ def evaluate_run(
         typer.Option(
             "--data",
             metavar="SOURCE",
-            help="Score other documents than the run's own corpus: a file, a folder, hf:<name> or a sample, with "
-            "fields called as in the run's corpus and labels that the run knows.",
+            help="Score other documents than the run's own corpus, with labels that the run knows: what data.source "
+            "may be, with fields called as in the run's corpus, or a spec (TOML) whose [data] says all of it.",
         ),
     ] = None,
     per_label: Annotated[bool, typer.Option("--per-label", help="Show every label too.")] = False,

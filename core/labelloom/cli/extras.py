@@ -61,13 +61,16 @@ def refuse_unmeasured(asked: Sequence[str] | None, metrics: Mapping[str, Metric]
     from labelloom.evaluation.metrics import lacking
 
     lacks = {key: lacking(metrics[key], outcome) for key in asked or ()}
-    advice = {"label scores": ("--rarest 10",), "probabilities": ("--calibration platt",)}
-    problems = [
-        Problem("--metric", f"{key} needs what this run and these documents do not have: {', '.join(needs)}", tried)
-        for key, needs in lacks.items()
-        if needs
-        for tried in [tuple(each for need in needs for each in advice.get(need, ()))]
-    ]
+    ranking = outcome.ranking
+    advice = {"label scores": "--rarest 10", "probabilities": "--calibration platt"}
+    problems = []
+    for key, needs in lacks.items():
+        tried = [advice[need] for need in needs if need in advice]
+        if ranking is not None and not ranking.complete and (metrics[key].first or 0) > ranking.depth:
+            tried.append(f"{key.partition('@')[0]}@{ranking.depth}")
+        if needs:
+            message = f"{key} needs what this run and these documents do not have: {', '.join(needs)}"
+            problems.append(Problem("--metric", message, tuple(tried)))
     if problems:
         raise SpecError.from_problems(problems)
 

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from labelloom.bundles import Catalogue
-from labelloom.errors import Problem, SpecError
+from labelloom.errors import SpecError, UnknownSpecError
 
 _EXTENDS = re.compile(r"^(\s*extends\s*=\s*)(['\"]).*?\2", re.MULTILINE)
 
@@ -31,10 +31,9 @@ def copy_spec(
     catalogue = Catalogue()
     specs = catalogue.specs()
     if name not in specs:
-        installs, unread = catalogue.installs(name)
-        close = tuple([*installs, *get_close_matches(name, specs, n=3, cutoff=0.4)][:3])
-        message = "no installed bundle ships a spec of this name"
-        raise SpecError.from_problems([Problem(name, message, close or ("labelloom list specs",)), *unread])
+        close = get_close_matches(name, specs, n=3, cutoff=0.4) or ["labelloom list specs"]
+        with catalogue.helping():
+            raise UnknownSpecError("no installed bundle ships a spec of this name", where=name, suggestions=close)
     target = path or Path(specs[name].name)
     if target.is_dir():
         target = target / specs[name].name

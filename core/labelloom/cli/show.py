@@ -1,16 +1,18 @@
-"""`labelloom show`: one component or shipped spec."""
+"""`labelloom show`: one component, source or format of data, or shipped spec."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from difflib import get_close_matches
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from labelloom.bundles import Catalogue, load_target
+from labelloom.bundles import Catalogue, component_class
+from labelloom.cli.option_text import described, print_options
 from labelloom.cli.options import Json
 from labelloom.cli.output import console, in_order, print_json, table
+from labelloom.cli.show_reader import print_reader, reader_told, readers
 from labelloom.components import Component
 from labelloom.errors import Problem, UnknownNameError
 
@@ -23,23 +25,28 @@ SCALES = {"probabilities": "probabilities", "distribution": "a distribution over
 
 def show_name(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="A component (bundle/component) or a shipped spec (bundle/spec).")
+        str,
+        typer.Argument(metavar="NAME", help="A component, a source or format of data, or a shipped spec: bundle/name."),
     ],
     as_json: Json = False,
 ) -> None:
-    """Show one component or shipped spec.
+    """Show one component, source or format of data, or shipped spec.
 
-    Of a component: what it needs and gives, and its options. Of a spec: its text.
+    Of a component: what it needs and gives, and its options. Of a source or format: what it reads, the keys of [data]
+    that it uses, and its options. Of a spec: its text.
     """
     catalogue = Catalogue()
     specs = catalogue.specs()
-    component = _component(name, catalogue, specs)
+    others = readers(catalogue)
+    component = _component(name, catalogue, [*specs, *(reader.name for reader in others)])
+    reading = [reader for reader in others if reader.name == name]
     options = _options(component) if component else []
     path = specs.get(name)
     if as_json:
         print_json(
             {
                 "component": component and _told(component, options),
+                "readers": [reader_told(reader, catalogue) for reader in reading],
                 "spec": path and {"name": name, "path": str(path), "text": path.read_text(encoding="utf-8")},
             }
         )
@@ -47,46 +54,33 @@ def show_name(
     out = console()
     if component:
         _print_component(out, component, options, catalogue)
+    for place, reader in enumerate(reading):
+        out.print("\n" * (component is not None or place > 0), end="")
+        print_reader(out, reader, catalogue)
     if path:
-        out.print("\n" * (component is not None) + name, style="bold", end="")
+        out.print("\n" * (component is not None or len(reading) > 0) + name, style="bold", end="")
         out.print(f"  spec, {path}\n", soft_wrap=True)
         typer.echo(path.read_text(encoding="utf-8"), nl=False)
 
 
-def _component(name: str, catalogue: Catalogue, specs: dict[str, Path]) -> Component | None:
-    """The component called `name`; None if only a spec is. Raises UnknownNameError if nothing is."""
+def _component(name: str, catalogue: Catalogue, others: Sequence[str]) -> Component | None:
+    """The component called `name`; None if only one of the `others` is. Raises UnknownNameError if nothing is."""
     try:
         return catalogue.component(name)
     except UnknownNameError as error:
-        if name in specs:
+        if name in others:
             return None
         unknown, *unread = error.problems
-        close = tuple(dict.fromkeys([*get_close_matches(name, specs, n=3, cutoff=0.6), *unknown.suggestions]))[:3]
-        message = "no installed component or shipped spec is called this"
+        close = tuple(dict.fromkeys([*get_close_matches(name, others, n=3, cutoff=0.6), *unknown.suggestions]))[:3]
+        message = "no installed component, source, format or shipped spec is called this"
         raise UnknownNameError.from_problems([Problem(name, message, close), *unread]) from None
 
 
 def _options(component: Component) -> list[dict[str, Any]]:
-    """What the component can be told, as its config's fields say. Raises BundleError when the config is broken."""
-    from labelloom.config import held_kinds
-    from labelloom.spec.describe import type_text
-
+    """What the component can be told. Raises BundleError when its config is broken."""
     if not component.config:
         return []
-    config = load_target(component.config, component.name)
-    schema = config.model_json_schema()
-    held = held_kinds(config)
-    return [
-        {
-            "name": name,
-            "type": type_text(told, held.get(name)),
-            "required": name in schema.get("required", ()),
-            "default": told.get("default"),
-            "description": told.get("description", ""),
-            "stage": name in component.stage_options,
-        }
-        for name, told in schema.get("properties", {}).items()
-    ]
+    return described(component_class(component, component.config, component.name), component.stage_options)
 
 
 def _told(component: Component, options: list[dict[str, Any]]) -> dict[str, Any]:
@@ -120,25 +114,8 @@ def _print_component(out: Console, component: Component, options: list[dict[str,
     if component.config and _depends_on_options(component):
         out.print("What it needs and gives depends on its options: `labelloom check` tells it for a spec.")
     out.print()
-    if not options:
-        out.print("It has no options.")
-        return
-    rows = table("option", "type", "default", "")
-    for option in options:
-        default = "required" if option["required"] else default_text(option["default"])
-        stage = " A stage may change it." if option["stage"] else ""
-        rows.add_row(option["name"], option["type"], default, f"{option['description']}{stage}")
-    out.print(rows)
+    print_options(out, options)
 
 
 def _depends_on_options(component: Component) -> bool:
-    return callable(getattr(load_target(component.config, component.name), "signature", None))
-
-
-def default_text(value: Any) -> str:
-    """A default as TOML writes it; a dash for none."""
-    if value is None:
-        return "–"
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f'"{value}"' if isinstance(value, str) else str(value)
+    return callable(getattr(component_class(component, component.config, component.name), "signature", None))

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from labelloom.bundles import load_target
+from labelloom.bundles import component_class
 from labelloom.compose.batches import plain_batch
 from labelloom.compose.flow import Flow, model_flow
 from labelloom.compose.model import Assembly, Model
@@ -39,7 +39,7 @@ def prepare(plan: Plan, corpus: Corpus) -> dict[str, Assets]:
     assets: dict[str, Assets] = {}
     for node in all_nodes(plan):
         with _Placed(node):
-            made = load_target(node.component.target, node.key).prepare(node.config, corpus)
+            made = _class(node).prepare(node.config, corpus)
         if made:
             assets[node.path] = made
     return assets
@@ -59,7 +59,7 @@ def build_samplers(stage: StagePlan, labels: LabelSpace, assets: AllAssets) -> l
     made = []
     for node in stage.samplers:
         with _Placed(node):
-            sampler = load_target(node.component.target, node.key)
+            sampler = _class(node)
             made.append(sampler(node.config, Context(node.path, {}, labels, assets.get(node.path, {}))))
     return made
 
@@ -192,7 +192,7 @@ class _Builder:
         makers = {below: self._maker(held) for below, held in node.held.items()}
         context = Context(node.path, widths, self.labels, self.assets.get(node.path, {}), makers)
         with _Placed(node):
-            part: Part = load_target(node.component.target, node.key)(node.config, context)
+            part: Part = _class(node)(node.config, context)
         left_out = [held.key for held in node.held.values() if held.path not in self.parts]
         if left_out:
             raise CompositionError(f"{node.component.name} never makes the parts {', '.join(left_out)}", where=node.key)
@@ -201,6 +201,10 @@ class _Builder:
 
     def _maker(self, node: Node) -> Callable[[Widths], Part]:
         return lambda widths: self._make(node, widths)
+
+
+def _class(node: Node) -> type[Any]:
+    return component_class(node.component, node.component.target, node.key)
 
 
 class _Placed:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from pydantic import ValidationError
 
 from labelloom.bundles import Catalogue
 from labelloom.components import Kind
@@ -13,12 +14,11 @@ from labelloom.compose.check import check
 from labelloom.compose.plan import Plan
 from labelloom.compose.resolve import Resolver
 from labelloom.config import PartSpec
-from labelloom.errors import SpecError
-from labelloom.formats import FORMS
+from labelloom.data.options import named_reader, read_options
+from labelloom.errors import BundleError, CompositionError, DataError, LabelloomError, SpecError
 from labelloom.metrics import ExtraMetric
-from labelloom.records import NAME
-from labelloom.sources import DataSource, address
 from labelloom.spec import TaskSpec, read_raw, validate_spec
+from labelloom.spec.data import DataSettings
 
 
 def read_checked(
@@ -32,38 +32,48 @@ def read_checked(
     Raises:
         SpecError: with every problem that can be seen at once. Where a key is wrong, components and their options are
             looked at all the same; whether the parts fit together is told when all of that is right.
-        BundleError: when no bundle has the data's format or source, or a metric. A saved run is read without them.
+        BundleError: when no bundle has the data's format or source, or a metric; when two distributions claim the
+            bundle of a shipped spec. A saved run is read without all of these.
     """
     catalogue = catalogue or Catalogue()
-    try:
+    with catalogue.helping():
         raw, folder = read_raw(source, overrides, catalogue.specs())
-    except SpecError as error:
-        raise _with_installs(error, catalogue) from error
     try:
         spec = validate_spec(raw, folder)
     except SpecError as error:
         resolver = Resolver(catalogue, folder, allow_local_code)
         for key, kind, table in _parts(raw):
             resolver.node(_part_spec(table, kind), kind, key, key)
-        raise SpecError.from_problems(list(dict.fromkeys([*error.problems, *resolver.problems]))) from error
-    plan = check(spec, folder, catalogue, allow_local_code)
-    if spec.data.format and spec.data.format not in FORMS:
-        catalogue.format(spec.data.format)
-    if found := address(spec.data.source):
-        catalogue.called(DataSource, found[0], "data.source")
+        unread = _unread(raw.get("data"), catalogue)
+        about_data = unread.problems if unread else ()
+        problems = dict.fromkeys([*error.problems, *about_data, *resolver.problems])
+        raise SpecError.from_problems(list(problems)) from error
+    unread = _unread(spec.data, catalogue)
+    try:
+        plan = check(spec, folder, catalogue, allow_local_code)
+    except CompositionError as error:
+        if unread is None:
+            raise
+        raise CompositionError.from_problems([*unread.problems, *error.problems]) from error
+    if unread is not None:
+        raise unread
     for place, key in enumerate(spec.metrics):
         catalogue.record(ExtraMetric, key.partition("@")[0], f"metrics.{place}")
     return plan
 
 
-def _with_installs(error: SpecError, catalogue: Catalogue) -> SpecError:
-    """`error`, first with what installs the spec that it misses, where a known bundle ships one of this name."""
-    first, *others = error.problems
-    if not NAME.fullmatch(first.where) or Path(first.where).exists():
+def _unread(data: Any, catalogue: Catalogue) -> LabelloomError | None:
+    """What is wrong with who reads the data, and with its options; None for a table that is wrong in itself."""
+    try:
+        settings = DataSettings.model_validate(data)
+        read_options(named_reader(settings, catalogue), settings, catalogue)
+    except ValidationError:
+        return None
+    except DataError as error:
+        return SpecError.from_problems(error.problems)
+    except BundleError as error:
         return error
-    installs, unread = catalogue.installs(first.where)
-    suggestions = tuple([*installs, *first.suggestions][:3])
-    return SpecError.from_problems([replace(first, suggestions=suggestions), *others, *unread])
+    return None
 
 
 def _part_spec(table: Mapping[str, Any], kind: Kind) -> PartSpec:

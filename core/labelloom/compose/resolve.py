@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from labelloom.bundles import Catalogue, load_local, load_target
+from labelloom.bundles import Catalogue, component_class, load_local
 from labelloom.components import Component, Kind
 from labelloom.compose.plan import BranchPlan, ModelPlan, Node, Plan, StagePlan, TaskPlan
 from labelloom.config import Config, PartSpec, Signature, held_specs
@@ -68,7 +68,7 @@ class Resolver:
     ) -> BaseModel | None:
         """The component's validated options, or None after noting their problems; `beside` are the spec's own keys."""
         try:
-            model = load_target(component.config, key) if component.config else Config
+            model = component_class(component, component.config, key) if component.config else Config
             return model.model_validate(options, context={"folder": self.folder})
         except ValidationError as error:
             self.problems += problems_of(error, model, key, beside)

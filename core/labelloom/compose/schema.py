@@ -1,14 +1,20 @@
-"""The JSON schema of specs, with the options of the installed components: for editors that complete and check TOML."""
+"""The JSON schema of specs, with the options of what is installed: for editors that complete and check TOML."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from labelloom.bundles import Catalogue, load_target
+from pydantic import BaseModel
+
+from labelloom.bundles import Catalogue, component_class
 from labelloom.components import KINDS, Component, Kind
 from labelloom.config import NONE, PartSpec, held_kinds, none_words
+from labelloom.data.options import config_of
 from labelloom.errors import BundleError
+from labelloom.formats import DataFormat
+from labelloom.sources import DataSource
 from labelloom.spec.models import BranchSpec, ModelSpec, Spec, StageSpec, TaskSpec
 
 _PLACES: tuple[tuple[type, str, Kind], ...] = (
@@ -39,6 +45,7 @@ def spec_schema(catalogue: Catalogue) -> dict[str, Any]:
         components = [component for component in catalogue.components() if component.kind == kind]
         definitions[kind] = _part(components, own, definitions)
     del definitions["PartSpec"], definitions["TaskSpec"]
+    _add_readers(definitions["DataSettings"], catalogue, definitions)
     _allow_what_reading_allows(schema)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
@@ -64,19 +71,56 @@ def _options(component: Component, own: Mapping[str, Any], definitions: dict[str
     if not component.config:
         return {"properties": dict.fromkeys(own, True)}
     try:
-        config = load_target(component.config, component.name)
+        config = component_class(component, component.config, component.name)
     except BundleError:
         return None
-    schema = config.model_json_schema(ref_template=f"#/$defs/{component.name.replace('/', '.')}.{{model}}")
-    for name, kind in held_kinds(config).items():
-        _point(schema["properties"][name], kind)
-    for name in none_words(config):
-        schema["properties"][name]["anyOf"].append({"const": NONE})
-    for name, definition in schema.get("$defs", {}).items():
-        if name not in (PartSpec.__name__, TaskSpec.__name__):
-            definitions[f"{component.name.replace('/', '.')}.{name}"] = definition
+    return _with_options(config, component.name, own, definitions)
+
+
+def _with_options(
+    config: type[BaseModel], name: str, own: Mapping[str, Any], definitions: dict[str, Any]
+) -> dict[str, Any]:
+    """The keys of a table that has the options in `config`, those of what is called `name`, beside its `own`."""
+    prefix = name.replace("/", ".")
+    schema = config.model_json_schema(ref_template=f"#/$defs/{prefix}.{{model}}")
+    for option, kind in held_kinds(config).items():
+        _point(schema["properties"][option], kind)
+    for option in none_words(config):
+        schema["properties"][option]["anyOf"].append({"const": NONE})
+    for part, definition in schema.get("$defs", {}).items():
+        if part not in (PartSpec.__name__, TaskSpec.__name__):
+            definitions[f"{prefix}.{part}"] = definition
     options = {"properties": {**dict.fromkeys(own, True), **schema.get("properties", {})}}
     return {**options, "required": schema["required"]} if "required" in schema else options
+
+
+def _add_readers(data: dict[str, Any], catalogue: Catalogue, definitions: dict[str, Any]) -> None:
+    """Let `[data]` have the options of the source or format that it names, and no key that is nobody's.
+
+    Where it names none, that may stand in the spec that it extends, and so the options of all are allowed.
+    """
+    del data["additionalProperties"]
+    own = data["properties"]
+    sources = catalogue.records(DataSource)
+    schemes = Counter(source.scheme for source in sources)
+    named: list[dict[str, Any]] = []
+    cases: list[dict[str, Any]] = []
+    for reader in (*sources, *catalogue.records(DataFormat)):
+        if not reader.config:
+            continue
+        told: dict[str, Any] = {"format": {"const": reader.name}}
+        if isinstance(reader, DataSource):
+            scheme = reader.name if schemes[reader.scheme] > 1 else f"({reader.bundle}/)?{reader.scheme}"
+            told = {"source": {"pattern": f"^{scheme}:"}}
+        named.append({"properties": told, "required": list(told)})
+        try:
+            options = _with_options(config_of(reader, catalogue), reader.name, own, definitions)
+        except BundleError:
+            continue
+        cases.append({"if": named[-1], "then": {**options, "additionalProperties": False}})
+    anyone = {name: True for case in cases for name in case["then"]["properties"]} | dict.fromkeys(own, True)
+    other = {"properties": anyone, "additionalProperties": False}
+    data["allOf"] = [*cases, {"if": {"not": {"anyOf": named}}, "then": other} if named else other]
 
 
 def _point(option: dict[str, Any], kind: Kind) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from glob import glob
@@ -154,7 +155,7 @@ def _named_files(folder: Path, settings: DataSettings) -> dict[str, Files]:
         key = f"data.files.{split}"
         files: Files = []
         for pattern in patterns:
-            there = folder / Path(pattern).expanduser()
+            there = folder / Path(os.path.expanduser(pattern))
             paths = [path for path in ([there] if there.is_file() else _matching(there)) if path.is_file()]
             if not paths:
                 found = [path.name for path in sorted(folder.iterdir()) if path.is_file()][:5]

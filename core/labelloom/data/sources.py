@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import re
+import os
+from collections.abc import Iterator
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 
 from labelloom.bundles import Catalogue
-from labelloom.data.asked import named_source, recognised_source
+from labelloom.data.asked import answered, named_source, recognised_source
 from labelloom.data.cache import digest_of
 from labelloom.data.folders import file_source, folder_source
 from labelloom.data.label_files import named_label_file
+from labelloom.data.options import named_reader, read_options
 from labelloom.data.records import Source
 from labelloom.errors import DataError, UnknownNameError
-from labelloom.formats import FORMS
+from labelloom.formats import FORMS, DataFormat
 from labelloom.sources import DataSource, address
 from labelloom.spec.data import DataSettings
 
@@ -26,14 +28,14 @@ def sample_names() -> list[str]:
     return sorted(path.name for path in _SAMPLES.iterdir() if path.is_dir())
 
 
-def sample_source(settings: DataSettings) -> Source | None:
+def sample_source(settings: DataSettings, catalogue: Catalogue) -> Source | None:
     """The source for the name of a bundled sample; a folder of the same name is meant by ./name."""
     if settings.source not in sample_names():
         return None
-    return replace(_source_in(_SAMPLES / settings.source, settings), name=settings.source)
+    return replace(_source_in(_SAMPLES / settings.source, settings, catalogue), name=settings.source)
 
 
-def addressed_source(settings: DataSettings) -> Source | None:
+def addressed_source(settings: DataSettings, catalogue: Catalogue) -> Source | None:
     """The source for `scheme:rest`, as the bundle that has the scheme reads it; None for what is none.
 
     Raises UnknownNameError for a scheme that no bundle has, BundleError for a broken one, and DataError when there is
@@ -42,47 +44,31 @@ def addressed_source(settings: DataSettings) -> Source | None:
     found = address(settings.source)
     if found is None:
         return None
-    catalogue = Catalogue()
     try:
-        record = source_record(settings.source, catalogue)
+        record = named_reader(settings, catalogue)
     except UnknownNameError as error:
         if Path(settings.source).exists():
             raise error.also(f"./{settings.source}, if the file or folder of this name is meant") from error
         raise
-    ignored = [key for key in settings.about_sources if key not in record.settings]
-    if ignored:
-        raise DataError(
-            f"the source {record.name} does not use {', '.join(ignored)}",
-            where=", ".join(f"data.{key}" for key in ignored),
-            suggestions=[f"take {'them' if len(ignored) > 1 else 'it'} out of the spec"],
-        )
-    read = catalogue.code(record)
-    source = read(settings, found[1])
-    if not isinstance(source, Source):
-        raise read.wrong(f"answered {source!r}, not a Source")
-    return replace(source, fingerprint=digest_of(record.name, catalogue.origin(record), source.fingerprint))
+    assert record is not None, settings.source
+    return answered(record, catalogue, read_options(record, settings, catalogue), settings, found[1])
 
 
-def source_record(source: str, catalogue: Catalogue) -> DataSource:
-    """The record of the bundle that has the scheme of `source`, which is an address. Raises UnknownNameError."""
-    found = address(source)
-    assert found is not None, source
-    return catalogue.called(DataSource, found[0], "data.source")
-
-
-def path_source(settings: DataSettings) -> Source | None:
+def path_source(settings: DataSettings, catalogue: Catalogue) -> Source | None:
     """The source for a file or folder; None where there is neither."""
-    path = Path(settings.source).expanduser()
-    return _source_in(path, settings) if path.exists() else None
+    path = Path(os.path.expanduser(settings.source))
+    return _source_in(path, settings, catalogue) if path.exists() else None
 
 
-def _source_in(path: Path, settings: DataSettings) -> Source:
+def _source_in(path: Path, settings: DataSettings, catalogue: Catalogue) -> Source:
     """The source in a file or folder: in the format that the spec names, in one that knows it, or with named fields."""
-    if settings.format and settings.format not in FORMS:
-        return named_source(path, settings, Catalogue())
+    named = named_reader(settings, catalogue)
+    if isinstance(named, DataFormat):
+        return named_source(named, path, settings, catalogue)
+    read_options(None, settings, catalogue)
     if settings.format or settings.files:
         return _named_fields_source(path, settings)
-    source, refused = recognised_source(path, settings, Catalogue())
+    source, refused = recognised_source(path, settings, catalogue)
     try:
         source = source or _named_fields_source(path, settings)
     except DataError as error:
@@ -105,7 +91,7 @@ def _named_fields_source(path: Path, settings: DataSettings) -> Source:
 
 def base_folder(settings: DataSettings) -> Path:
     """The folder from which the names of files in `[data]` start: the source's own, or else the current one."""
-    path = Path(settings.source).expanduser()
+    path = Path(os.path.expanduser(settings.source))
     if settings.source in sample_names() or address(settings.source) or not path.exists():
         return Path.cwd()
     return path.absolute() if path.is_dir() else path.absolute().parent
@@ -113,12 +99,13 @@ def base_folder(settings: DataSettings) -> Path:
 
 def find_source(settings: DataSettings) -> Source:
     """The source that `settings` mean. Raises DataError when nothing knows it."""
+    catalogue = Catalogue()
     for source in (sample_source, addressed_source, path_source):
-        found = source(settings)
+        found = source(settings, catalogue)
         if found is not None:
             return _with_label_file(found, settings)
     name = settings.source
-    path = Path(name).expanduser()
+    path = Path(os.path.expanduser(name))
     beside = _called_alike(path) if path.parent.is_dir() else []
     raise DataError(
         f"no file or folder {name!r}, and no such sample",
@@ -127,13 +114,18 @@ def find_source(settings: DataSettings) -> Source:
             *get_close_matches(name, sample_names(), n=1),
             *beside,
             f"a sample: {', '.join(sample_names())}",
-            *([f"hf:{name} if it is a data set of the Hugging Face hub"] if _HUB_NAME.fullmatch(name) else []),
+            *_elsewhere(name, catalogue),
         ],
     )
 
 
-_HUB_NAME = re.compile(r"(\w[\w.-]*/)?\w[\w-]*")
-"""Names that a data set of the hub may have, and files and folders elsewhere hardly."""
+def _elsewhere(name: str, catalogue: Catalogue) -> Iterator[str]:
+    """Where bundles may have what is called `name`: "hf:owner/name if it is a data set of the Hugging Face hub"."""
+    records = catalogue.records(DataSource)
+    for record in records:
+        if what := record.what_is(name):
+            alone = [other.scheme for other in records].count(record.scheme) == 1
+            yield f"{record.scheme if alone else record.name}:{name} if it is {what}"
 
 
 def _called_alike(path: Path) -> list[str]:

@@ -191,12 +191,16 @@ def _mean_of_rarest(outcome: Outcome, k: int, most: Callable[[float], float]) ->
 
 @dataclass(frozen=True)
 class Metric:
-    """One metric: its name for people, its function, which way is better, what it needs besides truth and answers."""
+    """One metric: its name for people, its function, which way is better, what it needs besides truth and answers.
+
+    One of a bundle looks at the `first` labels of a ranking, or at as many as there are.
+    """
 
     name: str
     compute: Callable[[Outcome], float]
     higher_is_better: bool = True
     needs: frozenset[MetricNeed] = frozenset()
+    first: int | None = None
 
 
 _RANKING: frozenset[MetricNeed] = frozenset({"ranking"})
@@ -305,7 +309,8 @@ def _bundle_metric(key: str, where: str) -> Metric:
 
     # What is about scores in a ranking needs one.
     ranked = _RANKING if record.needs & {"complete ranking", "probabilities"} else frozenset()
-    return Metric(key, compute, record.higher_is_better, record.needs | ranked)
+    first = int(number) if at and "label scores" not in record.needs else None
+    return Metric(key, compute, record.higher_is_better, record.needs | ranked, first)
 
 
 def find_metrics(keys: Sequence[str], *, where: str = "metrics") -> dict[str, Metric]:
@@ -334,8 +339,8 @@ def computable(
     return {key: metric for key, metric in metrics.items() if not lacking(metric, outcome)}
 
 
-def lacking(metric: Metric, outcome: Outcome) -> list[MetricNeed]:
-    """What `metric` needs and `outcome` does not have."""
+def lacking(metric: Metric, outcome: Outcome) -> list[str]:
+    """What `metric` needs and `outcome` does not have: of its needs, and labels that a ranking leaves out."""
     ranking = outcome.ranking
     there: dict[MetricNeed, bool] = {
         "ranking": ranking is not None,
@@ -344,7 +349,11 @@ def lacking(metric: Metric, outcome: Outcome) -> list[MetricNeed]:
         "propensities": outcome.facts.propensities is not None,
         "label scores": outcome.facts.label_scores is not None,
     }
-    return sorted(need for need in metric.needs if not there[need])
+    lacks: list[str] = sorted(need for need in metric.needs if not there[need])
+    if ranking is not None and not ranking.complete and (metric.first or 0) > ranking.depth:
+        cut = f"the ranking keeps the best {ranking.depth:,} of {ranking.label_count:,} labels"
+        lacks.append(f"the best {metric.first:,} labels of each document ({cut})")
+    return lacks
 
 
 def measure(

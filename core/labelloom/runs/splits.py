@@ -6,15 +6,21 @@ from dataclasses import replace
 
 import numpy as np
 
+from labelloom.bundles import Catalogue
+from labelloom.config import written_out
 from labelloom.data.corpus import Corpus, Split, load_corpus, load_uncut
 from labelloom.data.label_sets import LabelSets
 from labelloom.data.labels import LabelSpace
+from labelloom.data.options import named_reader, read_options
 from labelloom.errors import DataError, RunError
 from labelloom.runs.folder import RunFolder
+from labelloom.spec import read_data
 from labelloom.spec.data import DataSettings
+from labelloom.spec.merging import other_reader
 
 _SHOWN = 5
 """Unknown labels that a message lists."""
+_ITS_OWN = "--data other.toml, a spec with a [data] of its own"
 
 
 def own_corpus(run: RunFolder, settings: DataSettings) -> Corpus:
@@ -32,18 +38,41 @@ def own_corpus(run: RunFolder, settings: DataSettings) -> Corpus:
 def other_corpus(source: str, labels: LabelSpace, settings: DataSettings) -> Corpus:
     """Another source, whole, with its labels numbered as the run's; its fields are called as in the run's corpus.
 
-    Which format and files it has is its own: what names and contents tell.
+    Which format, files and options it has is its own: what names and contents tell, and defaults. Where `source` is a
+    spec, a TOML file, its `[data]` says all of it.
 
-    Raises DataError when its documents carry labels that the run does not know.
+    Raises DataError when its documents carry labels that the run does not know, SpecError for a wrong spec.
     """
-    changes: dict[str, object] = dict.fromkeys(("format", "files", "hf_config", "revision", "limit")) | {
-        "source": source
-    }
-    corpus = load_uncut(settings.model_copy(update=changes))
+    other = read_data(source) if source.endswith(".toml") else _elsewhere(source, settings)
+    notes = [] if source.endswith(".toml") else _options_left(settings, other)
+    corpus = load_uncut(other)
     known = {code: label for label, code in enumerate(labels.codes)}
     ids = np.array([known.get(code, -1) for code in corpus.labels.codes])
     splits = {name: _renumbered(split, corpus.labels, ids, labels, source) for name, split in corpus.splits.items()}
-    return replace(corpus, labels=labels, splits=splits)
+    return replace(corpus, labels=labels, splits=splits, notes=[*notes, *corpus.notes])
+
+
+def _elsewhere(source: str, settings: DataSettings) -> DataSettings:
+    """`settings` for another source: without what only the run's own has, its format, files, limit and options."""
+    own = {"format", "files", "limit"}
+    fields = {name: getattr(settings, name) for name in DataSettings.model_fields if name not in own}
+    # Not validated: keys about tables do no harm where there is none.
+    return DataSettings.model_construct(**{**fields, "source": source})
+
+
+def _options_left(settings: DataSettings, other: DataSettings) -> list[str]:
+    """A note on options of the run's source that the other one, of the same kind, has otherwise. Raises DataError."""
+    catalogue = Catalogue()
+    reader = named_reader(other, catalogue)
+    if reader is None or other_reader({"source": settings.source}, {"source": other.source}):
+        return []
+    try:
+        options = written_out(read_options(reader, other, catalogue))
+    except DataError as error:
+        raise error.also(_ITS_OWN) from error
+    left = [name for name, value in settings.options.items() if name in options and options[name] != value]
+    named = ", ".join(f"data.{name}" for name in left)
+    return [f"{named} of the run is not said of {other.source}; to say it: {_ITS_OWN}"] if left else []
 
 
 def _renumbered(split: Split, theirs: LabelSpace, ids: np.ndarray, labels: LabelSpace, source: str) -> Split:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import InitErrorDetails
 
-from labelloom.formats import FIELDS, FORMS
-from labelloom.sources import SETTINGS, address
+from labelloom.formats import FORMS
+from labelloom.readers import FIELDS
+from labelloom.sources import address
 
 
 def _name_or_names(value: Any) -> Any:
@@ -50,14 +53,18 @@ class FileSettings(BaseModel):
 
 
 class DataSettings(BaseModel):
-    """`[data]`: where documents and labels come from, and what is cut from the training split."""
+    """`[data]`: where documents and labels come from, and what is cut from the training split.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    Other keys are options of the bundle's source or format that is named here. Who knows the bundle checks them
+    (`labelloom.data.options`).
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True)
 
     source: str = Field(
         min_length=1,
-        description='A bundled sample ("arxiv-mini"), a file or folder, "hf:" and a data set\'s name, or what another '
-        "scheme of `labelloom list sources` reads.",
+        description='A bundled sample ("arxiv-mini"), a file or folder, or "scheme:…" with a scheme of '
+        "`labelloom list sources`.",
     )
     format: str | None = Field(
         None,
@@ -102,14 +109,17 @@ class DataSettings(BaseModel):
     )
     split_seed: int = Field(0, ge=0, description="What the cuts follow from; runs with other seeds share one cut.")
     limit: int | None = Field(None, gt=0, description="Use only the first so many documents of each split.")
-    hf_config: str | None = Field(None, description='The configuration of an "hf:" data set that has several.')
-    revision: str | None = Field(None, description='The branch, tag or commit of an "hf:" data set.')
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The keys beside the core's own, as the spec has them."""
+        return dict(self.model_extra or {})
 
     @property
     def read_by(self) -> dict[str, Any]:
-        """The settings that change what is read from the same files, as values that JSON can write."""
-        apart = {"source", "label_file", "validation", "test", "split_seed", "hf_config", "revision"}
-        return self.model_dump(exclude=apart)
+        """The core's settings that change what is read from the same files, as values that JSON can write."""
+        apart = {"source", "label_file", "validation", "test", "split_seed"}
+        return self.model_dump(include=type(self).model_fields.keys() - apart)
 
     @property
     def about_fields(self) -> dict[str, Any]:
@@ -117,18 +127,21 @@ class DataSettings(BaseModel):
         fields = type(self).model_fields
         return {name: getattr(self, name) for name in FIELDS if getattr(self, name) != fields[name].default}
 
-    @property
-    def about_sources(self) -> list[str]:
-        """The keys that only some sources use, of those that are not at their defaults."""
-        fields = type(self).model_fields
-        return [name for name in SETTINGS if getattr(self, name) != fields[name].default]
+    @model_validator(mode="before")
+    @classmethod
+    def _a_source_knows_the_options(cls, values: Any) -> Any:
+        """Without a source no key beside the core's own can be an option: a misspelt `source` is told as that."""
+        if isinstance(values, Mapping) and "source" not in values:
+            unknown = [
+                InitErrorDetails(type="extra_forbidden", loc=(key,), input=values[key]) for key in options_in(values)
+            ]
+            if unknown:
+                raise ValidationError.from_exception_data(cls.__name__, unknown)
+        return values
 
     @model_validator(mode="after")
-    def _files_have_no_revisions(self) -> DataSettings:
+    def _an_address_is_no_file(self) -> DataSettings:
         if address(self.source) is None:
-            for key in ("hf_config", "revision"):
-                if getattr(self, key) is not None:
-                    raise ValueError(f'{key} belongs to a source that starts with "hf:", not to {self.source!r}')
             return self
         for key in ("format", "files", "delimiter"):
             if getattr(self, key) is not None:
@@ -163,3 +176,20 @@ class DataSettings(BaseModel):
         if self.validation + self.test > 0.9:
             raise ValueError(f"validation and test take {self.validation + self.test:g} of train; at most 0.9 may go")
         return self
+
+
+def options_in(table: Mapping[str, Any]) -> list[str]:
+    """The keys of `[data]`, checked or not, that are not the core's own."""
+    return [key for key in table if key not in DataSettings.model_fields]
+
+
+def reader_in(table: Mapping[str, Any]) -> str:
+    """Whose the options in `[data]` are, checked or not: the scheme of its source, or its format if that is a bundle's.
+
+    "" where it names neither, and so has none.
+    """
+    source, format_ = table.get("source"), table.get("format")
+    found = address(source) if isinstance(source, str) else None
+    if found:
+        return found[0]
+    return format_ if isinstance(format_, str) and format_ not in FORMS else ""

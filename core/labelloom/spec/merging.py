@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from labelloom.spec.data import options_in, reader_in
+
 
 def absolute(value: Any, folder: Path) -> Any:
     """Strings that start with ./ or ../ as absolute paths, since specs in several folders are about to be merged."""
@@ -31,14 +33,17 @@ def merge(parent: Mapping[str, Any], child: Mapping[str, Any]) -> dict[str, Any]
     """`child` over `parent`: tables merge key by key, lists and values are replaced.
 
     A table whose `use` names another component than the parent's replaces it whole, since the old options would be
-    unknown to the new component. What excludes another key (branches a predictor, stages the top-level losses) takes
-    its place.
+    unknown to the new component; in `[data]` the options of a source or format go with it. What excludes another key
+    (branches a predictor, stages the top-level losses) takes its place.
     """
     merged = {key: value for key, value in parent.items() if not _EXCLUDED_BY.get(key, frozenset()) & child.keys()}
     for key, value in child.items():
         before = merged.get(key)
         if isinstance(before, Mapping) and isinstance(value, Mapping) and not other_component(before, value):
             merged[key] = merge(before, value)
+            if key == "data" and other_reader(before, merged[key]):
+                gone = {*options_in(before)} - {*value}
+                merged[key] = {name: each for name, each in merged[key].items() if name not in gone}
         else:
             merged[key] = value
     return merged
@@ -47,3 +52,11 @@ def merge(parent: Mapping[str, Any], child: Mapping[str, Any]) -> dict[str, Any]
 def other_component(before: Mapping[str, Any], value: Mapping[str, Any]) -> bool:
     """Whether `value` names a component, and another one than `before`."""
     return "use" in value and value["use"] != before.get("use")
+
+
+def other_reader(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Whether a bundle's source or format reads `[data]` before, and now another one or none. `hf` is `standard/hf`."""
+    old, new = reader_in(before), reader_in(now)
+    if "/" in old and "/" in new:
+        return old != new
+    return bool(old) and old.rpartition("/")[2] != new.rpartition("/")[2]

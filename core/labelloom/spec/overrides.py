@@ -1,14 +1,28 @@
-"""`--set`: one key of a spec, before it is validated."""
+"""`--set`: keys of a spec, before it is validated."""
 
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from labelloom.errors import SpecError
-from labelloom.spec.merging import absolute, other_component
+from labelloom.spec.data import options_in
+from labelloom.spec.merging import absolute, other_component, other_reader
 from labelloom.spec.models import TaskSpec, default_name
+
+_READERS = ("data.source", "data.format")
+"""The keys that say who reads the data."""
+
+
+def set_keys(raw: dict[str, Any], overrides: Iterable[str]) -> None:
+    """Put the values of all `key=value` into `raw`, in place; first who reads the data, since options follow it.
+
+    Raises SpecError as `set_key` does.
+    """
+    for override in sorted(overrides, key=lambda each: each.partition("=")[0].strip() not in _READERS):
+        set_key(raw, override)
 
 
 def set_key(raw: dict[str, Any], override: str) -> None:
@@ -39,6 +53,9 @@ def set_key(raw: dict[str, Any], override: str) -> None:
         raise SpecError(f"{'.'.join(path[:-1])!r} is a value, not a table", where=f"--set {override}")
     if last == "use" and other_component(here, {"use": value}):
         for option in here.keys() - TaskSpec.model_fields.keys():
+            del here[option]
+    if ".".join(path) in _READERS and other_reader(here, {**here, last: value}):
+        for option in options_in(here):
             del here[option]
     here[last] = absolute(value, Path.cwd())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -13,13 +14,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from labelloom.errors import SpecError
+from labelloom.errors import SpecError, UnknownSpecError
 from labelloom.spec.baseline import BaselineSpec
 from labelloom.spec.data import DataSettings
 from labelloom.spec.decision import under_rule
 from labelloom.spec.merging import absolute, merge
 from labelloom.spec.models import Spec
-from labelloom.spec.overrides import set_key
+from labelloom.spec.overrides import set_keys
 from labelloom.spec.problems import problems_of
 
 _DATA = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".txt", ".sgm")
@@ -60,8 +61,7 @@ def read_raw(
     else:
         file = _find(str(source), shipped, Path.cwd(), "spec")
         raw, folder = _read_file(file, shipped, ()), file.parent
-    for override in overrides:
-        set_key(raw, override)
+    set_keys(raw, overrides)
     return raw, folder
 
 
@@ -80,10 +80,11 @@ def read_data(source: str, overrides: Iterable[str] = (), shipped: Mapping[str, 
     SpecError with every problem found.
     """
     raw = _spec_or_source(source, shipped or {})
-    for override in overrides:
+    changes = list(overrides)
+    for override in changes:
         if not override.startswith("data."):
             raise SpecError("only keys of [data] matter here", where=f"--set {override}", suggestions=["--set data.…"])
-        set_key(raw, override)
+    set_keys(raw, changes)
     try:
         return DataSettings.model_validate(raw.get("data", {}))
     except ValidationError as error:
@@ -109,8 +110,7 @@ def read_baseline(
     if isinstance(own, Mapping) and rule is not None:
         raw["decision"] = under_rule(rule, own)
     raw = merge(raw, deepcopy(dict(settings)))  # overrides are put into it
-    for override in overrides:
-        set_key(raw, override)
+    set_keys(raw, overrides)
     if "name" not in raw:
         name, kind = str(found.get("name") or default_run_name(source)), _kind(raw)
         raw["name"] = name if "baseline" in found and "name" in found and kind == _kind(found) else f"{name}-{kind}"
@@ -179,7 +179,7 @@ def _without_none(value: Any) -> Any:
 def _find(name: str, shipped: Mapping[str, Path], folder: Path, what: str) -> Path:
     if name in shipped:
         return shipped[name]
-    file = (folder / Path(name).expanduser()).resolve()
+    file = (folder / os.path.expanduser(name)).resolve()
     if file.is_file() and file.name.removesuffix(".gz").endswith(_DATA):
         first = next(iter(shipped), "my-spec.toml")
         raise SpecError(
@@ -191,7 +191,7 @@ def _find(name: str, shipped: Mapping[str, Path], folder: Path, what: str) -> Pa
         return file
     files = [str(path.relative_to(folder)) for path in sorted(folder.glob("*.toml"))]
     close = get_close_matches(name, [*shipped, *files], n=3, cutoff=0.4)
-    raise SpecError(
+    raise UnknownSpecError(
         f"no such {what}: neither a file nor a shipped spec",
         where=name,
         suggestions=close or ["labelloom list specs"],

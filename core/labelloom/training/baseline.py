@@ -11,7 +11,7 @@ from typing import Any
 from labelloom.bundles import Catalogue
 from labelloom.data.cache import temporary_beside
 from labelloom.data.corpus import load_corpus
-from labelloom.data.places import absolute
+from labelloom.data.places import kept
 from labelloom.errors import Problem, RunError
 from labelloom.evaluation.decision import fitting_notes
 from labelloom.evaluation.metrics import evaluate
@@ -47,8 +47,10 @@ def train_baseline(
     Raises DataError as training does, RunError when the run's folder is there already or scikit-learn is missing.
     """
     reporter = reporter or Silent()
+    catalogue = Catalogue()
     if not isinstance(spec, BaselineSpec):
-        spec = read_baseline(str(spec), {}, overrides, Catalogue().specs())
+        with catalogue.helping():
+            spec = read_baseline(str(spec), {}, overrides, catalogue.specs())
     elif tuple(overrides):
         raise TypeError("overrides change a spec that is read; this one is made already")
     if seed is not None:
@@ -56,8 +58,9 @@ def train_baseline(
     run = baseline_folder(spec, output)
     refuse_existing([run])
     began = time.monotonic()
-    spec = spec.model_copy(update={"data": absolute(spec.data)})
-    corpus = load_corpus(spec.data)
+    spec = spec.model_copy(update={"data": kept(spec.data)})
+    with catalogue.helping(spec.data.source):
+        corpus = load_corpus(spec.data)
     for note in corpus.notes:
         reporter.say(note)
     with workers():

@@ -56,9 +56,9 @@ class StageStep:
     """One step of one stage.
 
     `rows` counts the documents with those that samplers added, `trained` the parameters that a loss reaches;
-    `unreached` are the weights that would train and that no loss of the step reaches. `notes` are what the samplers
-    have to tell of the whole splits. `seconds` are those of a step, `memory` the bytes that the whole process (on a
-    GPU: the tensors there) took at most so far.
+    `unreached` are the weights that would train and that no loss of the step reaches, `untrained` the same in few
+    names: whole modules, and "layer.0 to 5". `notes` are what the samplers have to tell of the whole splits. `seconds`
+    are those of a step, `memory` the bytes that the whole process (on a GPU: the tensors there) took at most so far.
     """
 
     name: str
@@ -67,6 +67,7 @@ class StageStep:
     losses: dict[str, float]
     shapes: tuple[Shapes, ...]
     unreached: tuple[str, ...]
+    untrained: tuple[str, ...]
     notes: tuple[str, ...]
     seconds: float
     memory: int
@@ -171,6 +172,7 @@ def _step(
         losses={task.name: mean for task, mean in zip(stage.tasks, result.means, strict=True)},
         shapes=tuple(Shapes(path, told) for path, told in shapes.items()),
         unreached=tuple(unreached),
+        untrained=tuple(module.summed_up(unreached)),
         notes=notes,
         seconds=seconds,
         memory=_memory(accelerator.device),

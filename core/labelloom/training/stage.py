@@ -15,9 +15,7 @@ from labelloom.data.corpus import Corpus
 from labelloom.errors import BundleError, TrainingError
 from labelloom.interfaces import Batch, Loss, Targets
 from labelloom.interfaces.noise import stable_key
-
-_SHOWN = 3
-"""Weights that a sentence names."""
+from labelloom.training.weight_names import in_few_names
 
 
 class StageModule(nn.Module):
@@ -113,7 +111,16 @@ class StageModule(nn.Module):
         initialise(self.assembly, corpus, self.stage.reset)
 
     def told(self, unreached: Sequence[str]) -> str:
-        """One sentence on the weights that `keep_reached` found: whole parts by their path, other weights by name."""
+        """One sentence on the weights that `keep_reached` found."""
+        weights = dict(self.assembly.named_parameters())
+        parameters = sum(weights[name].numel() for name in unreached)
+        return (
+            f"stage {self.stage.name!r}: {parameters:,} parameters stay as they are, "
+            f"since no loss reaches them: {', '.join(self.summed_up(unreached))}"
+        )
+
+    def summed_up(self, unreached: Sequence[str]) -> list[str]:
+        """The weights that `keep_reached` found, in few names: whole parts by their path, then modules and weights."""
         weights = dict(self.assembly.named_parameters())
         left = {id(weights[name]) for name in unreached}
         fixed = {id(weights[name]) for name in self.assembly.fixed}
@@ -121,15 +128,10 @@ class StageModule(nn.Module):
         for path, part in sorted(self.assembly.parts.items()):
             own = {id(weight) for weight in part.parameters()} - fixed
             if own and own <= left:
-                whole.append(f"all of {path}")
+                whole.append(path)
                 left -= own
         names = [name for name in unreached if id(weights[name]) in left]
-        shown = [*whole, *names[:_SHOWN], *([f"{len(names) - _SHOWN} more"] if len(names) > _SHOWN else [])]
-        parameters = sum(weights[name].numel() for name in unreached)
-        return (
-            f"stage {self.stage.name!r}: {parameters:,} parameters stay as they are, "
-            f"since no loss reaches them: {', '.join(shown)}"
-        )
+        return [*whole, *in_few_names(names, [name for name in weights if name not in self.assembly.fixed])]
 
     def _under(self, paths: Iterable[str]) -> Iterable[nn.Module]:
         return (module_at(self.assembly, path) for path in paths)

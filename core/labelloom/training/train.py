@@ -24,7 +24,7 @@ from labelloom.compose.resolved import resolved
 from labelloom.data.cache import cache_folder
 from labelloom.data.columns import tokenised
 from labelloom.data.corpus import Corpus, Split, load_corpus
-from labelloom.data.places import absolute
+from labelloom.data.places import kept
 from labelloom.errors import BundleError, DataError, RunError
 from labelloom.evaluation.decision import Decision, fit_decision, fitting_notes
 from labelloom.evaluation.metrics import evaluate, find_metrics
@@ -133,7 +133,7 @@ def resume(
 def planned(spec: str | Path | Mapping[str, Any], seed: int | None, overrides: Iterable[str], how: How) -> Plan:
     """The checked plan of a spec, which this machine can train and show. Raises as `train` does."""
     plan = read_checked(spec, overrides, allow_local_code=how.allow_local_code)
-    changes = {"data": absolute(plan.spec.data), "seed": plan.spec.seed if seed is None else seed}
+    changes = {"data": kept(plan.spec.data), "seed": plan.spec.seed if seed is None else seed}
     plan = replace(plan, spec=plan.spec.model_copy(update=changes))
     process_state()
     find_metrics(plan.spec.metrics)

@@ -178,14 +178,9 @@ def labelloom_formats() -> list[DataFormat]:
         DataFormat(
             name="standard/reuters",
             target="labelloom_standard.formats.reuters:reuters",
+            config="labelloom_standard.config:ReutersConfig",
             files=("reut2-*.sgm | reut2-*.sgm.gz",),
             summary="Reuters-21578 in SGML, ModApte, topics with a training and a test document (Lewis 1997)",
-        ),
-        DataFormat(
-            name="standard/reuters-all",
-            target="labelloom_standard.formats.reuters:reuters_all",
-            files=("reut2-*.sgm | reut2-*.sgm.gz",),
-            summary="The same with every topic and every document; only where the spec names it",
         ),
     ]
 
@@ -197,19 +192,10 @@ def labelloom_sources() -> list[DataSource]:
         DataSource(
             name="standard/hf",
             target="labelloom_standard.hub:hub",
-            settings=frozenset(
-                {
-                    "text",
-                    "labels",
-                    "label_separator",
-                    "label_names",
-                    "label_descriptions",
-                    "id",
-                    "hf_config",
-                    "revision",
-                }
-            ),
+            config="labelloom_standard.config:HubConfig",
+            settings=frozenset({"text", "labels", "label_separator", "label_names", "label_descriptions", "id"}),
             paths=True,
+            names={r"(\w[\w.-]*/)?\w[\w-]*": "a data set of the Hugging Face hub"},
             summary="hf:owner/name of the Hugging Face hub, or hf:./folder: what the library datasets loads",
         ),
     ]

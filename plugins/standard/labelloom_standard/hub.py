@@ -12,6 +12,7 @@ from labelloom.data.fields import label_fields, missing, record_from_fields, use
 from labelloom.data.records import SPLIT_NAMES, Record, Source, SourcePart, SourceSplit
 from labelloom.errors import DataError, Problem
 from labelloom.spec.data import DataSettings
+from labelloom_standard.config import HubConfig
 
 if TYPE_CHECKING:
     import datasets
@@ -19,13 +20,13 @@ if TYPE_CHECKING:
 _ROWS = 1000
 
 
-def hub(settings: DataSettings, name: str) -> Source:
+def hub(settings: DataSettings, name: str, options: HubConfig) -> Source:
     """The source for `hf:<name>`; the names of a ClassLabel column are its codes, in their order.
 
     Raises DataError when the data set cannot be had, has no training split or two for one, or has no column of the
     wanted names.
     """
-    found = _load(settings, name)
+    found = _load(settings, name, options)
     splits = _splits(found, settings)
     if "train" not in splits:
         raise DataError(f"no split called train; it has {', '.join(found)}", where=settings.source)
@@ -74,11 +75,11 @@ def _splits(found: Collection[str], settings: DataSettings) -> dict[str, str]:
     return splits
 
 
-def _load(settings: DataSettings, name: str) -> datasets.DatasetDict:
+def _load(settings: DataSettings, name: str, options: HubConfig) -> datasets.DatasetDict:
     import datasets
 
     try:
-        return datasets.load_dataset(name, name=settings.hf_config, revision=settings.revision)
+        return datasets.load_dataset(name, name=options.hf_config, revision=options.revision)
     # A missing set, network or permission is an OSError, a wrong configuration a ValueError, a loading script a
     # RuntimeError, and what `datasets` cannot read one of its own.
     except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:

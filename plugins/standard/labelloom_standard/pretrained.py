@@ -6,6 +6,7 @@ Only configuration, tokenizer and safetensors files are ever read: nothing that 
 from __future__ import annotations
 
 import hashlib
+import os
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -43,7 +44,7 @@ def locate(pretrained: str, sha256: str | None = None, weights: bool = True) -> 
     if pretrained.startswith(PACKAGE_PREFIX):
         folder = _in_package(pretrained)
     elif pretrained.startswith(("./", "../", "~")) or Path(pretrained).is_absolute():
-        folder = Path(pretrained).expanduser()
+        folder = Path(os.path.expanduser(pretrained))
         if not folder.is_dir():
             raise _wrong(pretrained, f"there is no folder {folder}")
     else:

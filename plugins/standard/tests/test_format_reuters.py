@@ -98,7 +98,7 @@ def test_modapte_with_the_topics_that_have_both(folder: Path) -> None:
 
 def test_every_topic_and_document_of_modapte(folder: Path) -> None:
     reuters(folder)
-    corpus = load(folder, format="standard/reuters-all")
+    corpus = load(folder, format="standard/reuters", topics="all")
     assert corpus.labels.codes == ("cocoa", "coffee", "tin", "zinc")
     assert list(corpus.train.ids) == ["1", "2", "3", "6"]
     assert documents(corpus)["train"][3] == ("A BRIEF", ["tin"])
@@ -129,10 +129,29 @@ def test_stories_that_share_no_topic(folder: Path) -> None:
     )
     assert failure(folder, format="standard/reuters") == (
         f"{folder}: no topic has both a training and a test document\n"
-        '    try: format = "standard/reuters-all" under [data] in the spec, for every topic\n'
+        '    try: format = "standard/reuters" and topics = "all" under [data] in the spec, for every topic\n'
         "    try: all files of the release"
     )
     assert failure(folder).startswith(f"{folder}: no topic has both a training and a test document\n")
+    assert load(folder, format="standard/reuters", topics="all").labels.codes == ("cocoa", "tin")
+
+
+def test_every_topic_of_stories_without_one(folder: Path) -> None:
+    _write(folder / "reut2-000.sgm", story(1, "TEST", "tin", body("A", "a")))
+    assert failure(folder, format="standard/reuters", topics="all") == (
+        f"{folder}: no training document has a topic\n    try: all files of the release"
+    )
+
+
+def test_an_option_of_a_format_that_the_files_tell(folder: Path) -> None:
+    reuters(folder)
+    assert failure(folder, topics="all") == (
+        "data.topics: topics is an option of the format standard/reuters, which is not named here\n"
+        '    try: format = "standard/reuters" under [data] in the spec'
+    )
+    assert failure(folder, format="standard/reuters", topics="every") == (
+        "data.topics: must be 'both' or 'all', not 'every'"
+    )
 
 
 def test_a_damaged_file_of_stories(folder: Path) -> None:

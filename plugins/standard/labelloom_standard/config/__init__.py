@@ -1,5 +1,6 @@
-"""The options of the bundle's components, without torch."""
+"""The options of the bundle's components, sources and formats, without torch."""
 
+from labelloom_standard.config.data import HubConfig, ReutersConfig
 from labelloom_standard.config.encoders import BiLSTMConfig, ChainConfig, CNNConfig, TransformerConfig, XMLCNNConfig
 from labelloom_standard.config.label_modules import LabelAttentionConfig, LabelQueryConfig, LabelTableConfig
 from labelloom_standard.config.language_model import LabelSlotOptions, LanguageModelOptions
@@ -14,6 +15,7 @@ __all__ = [
     "CNNConfig",
     "ChainConfig",
     "FocalConfig",
+    "HubConfig",
     "LabelAttentionConfig",
     "LabelLinearConfig",
     "LabelQueryConfig",
@@ -21,6 +23,7 @@ __all__ = [
     "LabelTableConfig",
     "LanguageModelOptions",
     "LinearConfig",
+    "ReutersConfig",
     "SoftmaxConfig",
     "TransformerConfig",
     "WordOptions",

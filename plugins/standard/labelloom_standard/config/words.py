@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -51,7 +52,7 @@ class WordOptions(Config):
     @property
     def vector_file(self) -> Path | None:
         """The file that `vectors` names, if it names one."""
-        return None if self.vectors is None or self.vectors in TRAINED else Path(self.vectors).expanduser()
+        return None if self.vectors is None or self.vectors in TRAINED else Path(os.path.expanduser(self.vectors))
 
     @field_validator("vectors")
     @classmethod

@@ -21,12 +21,12 @@ from labelloom.data.lines import DAMAGED, opened
 from labelloom.data.records import Record, Source
 from labelloom.errors import DataError, Problem
 from labelloom.spec.data import DataSettings
+from labelloom_standard.config import ReutersConfig
 from labelloom_standard.formats.making import Read, made_source, own_labels
 
 _STORY = re.compile(r"<REUTERS\b([^>]*)>(.*?)</REUTERS>", re.DOTALL)
 _ATTRIBUTE = re.compile(r'(\w+)="([^"]*)"')
 _SPLITS = {"TRAIN": "train", "TEST": "test"}
-_ALL = "standard/reuters-all"
 
 
 class _Story(NamedTuple):
@@ -37,32 +37,31 @@ class _Story(NamedTuple):
     text: str
 
 
-def reuters(folder: Path, settings: DataSettings) -> Source | None:
+def reuters(folder: Path, settings: DataSettings, options: ReutersConfig) -> Source | None:
     """The source for a folder of `reut2-*.sgm`, with the topics that have both a training and a test document.
 
     In the whole set these are 90; 7,770 training and 3,019 test documents carry one of them, and the others are left
-    out. Raises DataError where there is no such topic.
+    out. With `topics = "all"`, every topic and every document of ModApte, 9,603 and 3,299. Raises DataError where there
+    is no such topic.
     """
     if not _files(folder):
         return None
     topics = _topics_by_split(folder)
-    usual = topics["train"] & topics["test"]
-    if not usual:
+    if options.topics == "all" and topics["train"]:
+        return _source(folder, settings, topics["train"] | topics["test"], None)
+    both = topics["train"] & topics["test"]
+    if not both:
         problems = [story for path in _files(folder) for story in _stories(path) if isinstance(story, Problem)]
-        remedies = (f'format = "{_ALL}" under [data] in the spec, for every topic', "all files of the release")
-        none = Problem(str(folder), "no topic has both a training and a test document", remedies)
-        raise DataError.from_problems(problems or [none])
-    return _source(folder, settings, usual, usual)
+        raise DataError.from_problems(problems or [_no_topic(folder, options)])
+    return _source(folder, settings, both, both)
 
 
-def reuters_all(folder: Path, settings: DataSettings) -> Source | None:
-    """The same with every topic and every document of ModApte, 9,603 and 3,299, where the spec asks for it."""
-    if settings.format != _ALL:
-        return None
-    topics = _topics_by_split(folder)
-    if not topics["train"]:
-        return None
-    return _source(folder, settings, topics["train"] | topics["test"], None)
+def _no_topic(folder: Path, options: ReutersConfig) -> Problem:
+    if options.topics == "all":
+        return Problem(str(folder), "no training document has a topic", ("all files of the release",))
+    every = 'format = "standard/reuters" and topics = "all" under [data] in the spec, for every topic'
+    message = "no topic has both a training and a test document"
+    return Problem(str(folder), message, (every, "all files of the release"))
 
 
 def _files(folder: Path) -> list[Path]:
