@@ -42,8 +42,12 @@ def processes(world: World) -> None:
     """In another process it prepares, starts, reads, draws and says the same."""
     if not hasattr(os, "fork"):
         raise Skipped("this system cannot copy a process")
+    try:
+        here = seen(world)
+    except Exception as error:
+        raise Skipped(f"in this process already it raises {type(error).__name__}, as other checks tell") from error
     there = _elsewhere(world)
-    for what, value in seen(world).items():
+    for what, value in here.items():
         if what not in there:
             happened = f"in a second interpreter there is no such thing as {what}"
             raise Failure(_PROMISED, happened, _SALTED)
