@@ -25,7 +25,6 @@ from labelloom.cli.bundle_command import bundle_command
 from labelloom.cli.option_text import default_text
 from labelloom.cli.output import in_order
 from labelloom.cli.show import SCALES
-from labelloom.cli.show_reader import readers
 from labelloom.components import KINDS, Component, Kind
 from labelloom.config import held_kinds
 from labelloom.data.options import config_of
@@ -185,7 +184,7 @@ def formats() -> str:
 
 def data_options() -> str:
     """The options of the sources and formats of every bundle in the repository."""
-    found = [reader for reader in readers(Catalogue()) if reader.bundle in bundle_names()]
+    found = [reader for reader in Catalogue().readers() if reader.bundle in bundle_names()]
     rows = [(f"`{each.name}`", *row) for each in found for row in _key_rows(config_of(each, Catalogue()))]
     return _table(("of", "option", "type", "default", ""), rows)
 

@@ -25,7 +25,9 @@ from labelloom.errors import BundleError, DataError, LabelloomError, Problem, Un
 from labelloom.finding import Bundle, find_bundles
 from labelloom.formats import FORMS, DataFormat
 from labelloom.loading import Records, load_bundle, spec_files
+from labelloom.readers import DataReader
 from labelloom.records import Record
+from labelloom.sources import DataSource
 from labelloom.wording import with_article
 
 R = TypeVar("R", bound=Record)
@@ -89,12 +91,17 @@ class Catalogue:
             UnknownNameError: no installed bundle has it; with up to three close names.
             BundleError: its bundle is broken, claimed twice, or written for another API number.
         """
+        found = self.find(kind, name)
+        if found is None:
+            raise self._unknown(name, kind, where)
+        return found
+
+    def find(self, kind: type[R], name: str) -> R | None:
+        """The same, or None where no installed bundle has it. Loads no other bundle. Raises BundleError."""
         bundle_name, slash, _ = name.partition("/")
-        if slash and any(bundle.name == bundle_name for bundle in self.bundles):
-            found = self._load(bundle_name)[kind].get(name)
-            if found is not None:
-                return cast(R, found)
-        raise self._unknown(name, kind, where)
+        if not slash or all(bundle.name != bundle_name for bundle in self.bundles):
+            return None
+        return cast("R | None", self._load(bundle_name)[kind].get(name))
 
     def called(self, kind: type[R], name: str, where: str = "") -> R:
         """The same for a name that may lack its bundle, where only one bundle has a thing called so."""
@@ -145,6 +152,11 @@ class Catalogue:
         """The record of the format `bundle/format`, which is none of the core's own. Raises as `record` does."""
         return self.record(DataFormat, name, "data.format")
 
+    def readers_called(self, name: str) -> list[DataReader]:
+        """The source and the format `bundle/thing`, of which there may be none. Raises BundleError as `record` does."""
+        found = (self.find(DataSource, name), self.find(DataFormat, name))
+        return [reader for reader in found if reader is not None]
+
     def command(self, name: str) -> Command:
         """The record of the command `bundle/command`. Raises as `record` does."""
         return self.record(Command, name)
@@ -193,6 +205,10 @@ class Catalogue:
         """The formats of every bundle that loads."""
         return self.records(DataFormat)
 
+    def readers(self) -> list[DataReader]:
+        """The sources and formats of every bundle that loads."""
+        return [*self.records(DataSource), *self.records(DataFormat)]
+
     def commands(self) -> list[Command]:
         """The commands of every bundle that loads."""
         return self.records(Command)
@@ -217,16 +233,17 @@ class Catalogue:
         """
         try:
             yield
-        except UnknownSpecError as error:
-            raise self._not_found(error.problems[0].where, error) from error
-        except DataError as error:
-            if error.problems[0].where != "data.source":
+        except (UnknownSpecError, DataError) as error:
+            where = error.problems[0].where
+            if isinstance(error, UnknownSpecError):
+                source = where
+            elif where != "data.source":
+                raise
+            if not _SPEC.fullmatch(source) or Path(source).exists():
                 raise
             raise self._not_found(source, error) from error
 
     def _not_found(self, name: str, error: LabelloomError) -> LabelloomError:
-        if not _SPEC.fullmatch(name) or Path(name).exists():
-            return error
         if contested := self._contested(name.partition("/")[0]):
             return contested
         installs, unread = self.installs(name)

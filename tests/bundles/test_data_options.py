@@ -194,6 +194,14 @@ def test_what_an_option_may_not_be_is_told_by_checking_and_by_reading(office, wh
     assert str(caught.value) == message
 
 
+def test_checking_tells_of_options_beside_keys_of_the_core_that_are_wrong(office):
+    office(source())
+    data = {"source": "tickets:2024", "queu": "mail", "validation": 2, "limit": "few"}
+    with pytest.raises(SpecError) as caught:
+        read_checked({**SPEC, "data": data})
+    assert [problem.where for problem in caught.value.problems] == ["data.validation", "data.limit", "data.queu"]
+
+
 def test_an_option_that_is_required(office):
     office(source("office/letters", "config:Letters"))
     assert failure("letters:2024") == "data.writer: missing: this key is required"
@@ -316,28 +324,36 @@ def others(run: DataSettings, source: object) -> tuple[str, list[str]]:
 def test_another_source_has_options_of_its_own(office, folder):
     office(source(), formats=(format_(),))
     run = kept(settings("tickets:2024", queue="mail"))
-    assert others(run, "tickets:2025") == (
-        "None 2020 9 1",
-        [
-            "data.queue of the run is not said of tickets:2025; to say it: --data other.toml, a spec with a [data] of "
-            "its own"
-        ],
-    )
+    its_own = "--data other.toml, a spec with a [data] of its own"
+    told = f"data.queue of the run is not said of tickets:2025; to say it: {its_own}"
+    assert others(run, "tickets:2025") == ("None 2020 9 1", [told])
     assert others(run, folder) == ("past 1", [])
     assert others(kept(settings("tickets:2024")), "tickets:2025") == ("None 2020 9 1", [])
-    assert others(kept(settings(folder, format="office/minutes", tense="present")), folder)[0] == "past 1"
+    _, (note,) = others(kept(settings("tickets:2024", queue="mail", most="none")), "office/tickets:2025")
+    assert note.startswith("data.queue, data.most of the run are not said of office/tickets:2025; ")
+
+
+def test_so_has_another_folder_of_the_same_format(office, folder):
+    office(formats=(format_(),))
+    text, (note,) = others(kept(settings(folder, format="office/minutes", tense="present")), folder)
+    assert (text, note.partition(";")[0]) == ("past 1", f"data.tense of the run is not said of {folder}")
+    assert others(kept(settings(folder, format="office/minutes")), folder) == ("past 1", [])
+    assert others(kept(settings(folder)), folder) == ("past 1", [])
 
 
 def test_a_spec_says_the_options_of_another_source(office, tmp_path):
     office(source())
     (tmp_path / "other.toml").write_text('[data]\nsource = "tickets:2025"\nqueue = "post"\n')
     assert others(settings("tickets:2024", queue="mail"), tmp_path / "other.toml") == ("post 2020 9 1", [])
+    (tmp_path / "more.toml").write_text('extends = "standard/bilstm"\n[data]\nsource = "tickets:2026"\nmost = 3\n')
+    assert others(settings("arxiv-mini"), tmp_path / "more.toml") == ("None 2020 3 1", [])
 
 
-def test_another_source_that_must_be_told_something(office):
-    office(source("office/letters", "config:Letters"))
+@pytest.mark.parametrize("run", [{"source": "letters:2024", "writer": "Ann"}, {"source": "tickets:2024"}])
+def test_another_source_that_must_be_told_something(office, run):
+    office(source(), source("office/letters", "config:Letters"))
     with pytest.raises(DataError) as caught:
-        others(settings("letters:2024", writer="Ann"), "letters:2025")
+        others(settings(**run), "letters:2025")
     assert str(caught.value) == (
         "data.writer: missing: this key is required\n    try: --data other.toml, a spec with a [data] of its own"
     )

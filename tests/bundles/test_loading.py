@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 
 import pytest
+from typer.testing import CliRunner
 
 from labelloom.bundles import Catalogue
+from labelloom.cli.app import app
 from labelloom.components import API
 from labelloom.compose.check import check
 from labelloom.errors import BundleError, CompositionError, UnknownNameError
@@ -219,6 +221,23 @@ def test_a_bundle_is_imported_when_a_name_asks_for_it_and_its_parts_never(site):
     catalogue.component("two/part")
     assert "bundle_two.hooks" in sys.modules
     assert {"bundle_one", "bundle_three", "bundle_two.parts"}.isdisjoint(sys.modules)
+
+
+@pytest.mark.parametrize(
+    ("name", "exit_code"), [("one/part", 0), ("one/tickets", 0), ("one/minutes", 0), ("one/daily", 0), ("one/no", 1)]
+)
+def test_showing_what_there_is_loads_its_bundle_alone(site, name, exit_code):
+    reader = 'name="one/{0}", target="bundle_one.parts:Part")]\n\n'
+    code = "from labelloom import DataFormat, DataSource\n"
+    code += f"{IMPLEMENTATION}[{GOOD.replace('bad', 'one')}]\n\n"
+    code += "@hookimpl\ndef labelloom_sources():\n    return [DataSource(" + reader.format("tickets")
+    code += "@hookimpl\ndef labelloom_formats():\n    return [DataFormat(" + reader.format("minutes")
+    site.hooks("one", code)
+    site.package("bundle_one", {"specs/daily.toml": 'name = "daily"'})
+    site.bundle("two", "part")
+    result = CliRunner().invoke(app, ["show", name])
+    assert result.exit_code == exit_code, result.output
+    assert ("bundle_two" in sys.modules) is bool(exit_code)
 
 
 def test_suppliers_are_the_components_of_all_bundles_that_load(site):

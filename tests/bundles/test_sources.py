@@ -154,7 +154,11 @@ def test_a_file_whose_name_begins_like_a_scheme_is_meant_by_its_path(office, tmp
     office(record())
     monkeypatch.chdir(tmp_path)
     (tmp_path / "tally:2024.jsonl").write_text('{"text": "a", "labels": ["x"]}\n')
-    assert failure("tally:2024.jsonl").endswith("try: ./tally:2024.jsonl, if the file or folder of this name is meant")
+    meant = "try: ./tally:2024.jsonl, if the file or folder of this name is meant"
+    assert failure("tally:2024.jsonl").endswith(meant)
+    with pytest.raises(BundleError) as caught:
+        kept(settings("tally:2024.jsonl"))
+    assert str(caught.value).endswith(meant)
     assert texts("./tally:2024.jsonl") == ["a"]
 
 

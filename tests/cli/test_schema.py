@@ -132,6 +132,29 @@ def test_who_reads_data_may_stand_in_the_spec_that_is_extended(schema: dict[str,
     assert list(validator.iter_errors({"extends": "tiny/words", "data": {"revison": "main"}}))
 
 
+def test_an_option_that_is_required_may_stand_there_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, labelloom_: Callable[..., Result]
+) -> None:
+    package = tmp_path / "bundle_post"
+    package.mkdir()
+    (package / "hooks.py").write_text(
+        "from labelloom import DataSource, hookimpl\n\n@hookimpl\ndef labelloom_sources():\n"
+        '    return [DataSource(name="post/letters", target="bundle_post.hooks:none", '
+        'config="bundle_post.config:Letters")]\n'
+    )
+    (package / "config.py").write_text(
+        "from labelloom.config import Config\n\nclass Letters(Config):\n    writer: str\n    place: str = 'Rome'\n"
+    )
+    install(tmp_path, "post", "bundle_post.hooks")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    validator = _validator(json.loads(labelloom_("schema").stdout))
+    lacking, told = {"source": "letters:2024"}, {"source": "letters:2024", "writer": "Ann"}
+    assert [list(error.absolute_path) for error in validator.iter_errors({**GOOD, "data": lacking})] == [["data"]]
+    assert not list(validator.iter_errors({**GOOD, "data": told}))
+    assert not list(validator.iter_errors({"extends": "tiny/words", "data": lacking}))
+    assert list(validator.iter_errors({"extends": "tiny/words", "data": {**lacking, "place": 3}}))
+
+
 def _validator(schema: dict[str, Any]) -> Any:
     jsonschema = pytest.importorskip("jsonschema")
     jsonschema.Draft202012Validator.check_schema(schema)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from labelloom.data.label_files import read_label_file
-from labelloom.data.places import absolute
+from labelloom.data.places import kept
 from labelloom.errors import DataError
 from labelloom.spec.data import DataSettings
 
@@ -149,10 +149,10 @@ def test_a_run_keeps_paths_that_mean_the_same_from_anywhere(
     monkeypatch.chdir(tmp_path)
     for named in ("names.txt", "./beside.txt", str(tmp_path / "beside.txt")):
         settings = DataSettings(source="data", label_file=named)
-        kept = absolute(settings)
-        assert kept.source == str(tmp_path / "data")
-        assert kept.label_file is not None
-        assert Path(kept.label_file).is_absolute()
+        run = kept(settings)
+        assert run.source == str(tmp_path / "data")
+        assert run.label_file is not None
+        assert Path(run.label_file).is_absolute()
         monkeypatch.chdir("/")
-        assert load(kept.source, label_file=kept.label_file).labels.codes == ("a",)
+        assert load(run.source, label_file=run.label_file).labels.codes == ("a",)
         monkeypatch.chdir(tmp_path)

@@ -45,6 +45,13 @@ def test_options_of_a_format_go_with_it(tmp_path):
     assert read_data(str(tmp_path / "parent.toml"), ["data.format=csv"]).options == {}
 
 
+def test_a_table_of_a_component_may_be_called_data(tmp_path):
+    (tmp_path / "parent.toml").write_text('[model.encoder]\nuse = "a/b"\ndata = { source = "x:1", depth = 3 }\n')
+    child = {"extends": str(tmp_path / "parent.toml"), "model": {"encoder": {"data": {"source": "./y"}}}}
+    raw, _ = read_raw(child)
+    assert raw["model"]["encoder"]["data"].keys() == {"source", "depth"}
+
+
 def test_a_baseline_on_a_spec_keeps_the_options_of_its_data(tmp_path):
     (tmp_path / "parent.toml").write_text('name = "x"\n[data]\nsource = "tickets:2024"\nqueue = "mail"\n')
     overrides = ["data.most=3", "data.source=tickets:2025"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +12,7 @@ from labelloom.bundles import Catalogue, component_class
 from labelloom.cli.option_text import described, print_options
 from labelloom.cli.options import Json
 from labelloom.cli.output import console, in_order, print_json, table
-from labelloom.cli.show_reader import print_reader, reader_told, readers
+from labelloom.cli.show_reader import print_reader, reader_told
 from labelloom.components import Component
 from labelloom.errors import Problem, UnknownNameError
 
@@ -37,9 +37,8 @@ def show_name(
     """
     catalogue = Catalogue()
     specs = catalogue.specs()
-    others = readers(catalogue)
-    component = _component(name, catalogue, [*specs, *(reader.name for reader in others)])
-    reading = [reader for reader in others if reader.name == name]
+    reading = catalogue.readers_called(name)
+    component = _component(name, catalogue, specs, found=bool(reading) or name in specs)
     options = _options(component) if component else []
     path = specs.get(name)
     if as_json:
@@ -63,14 +62,15 @@ def show_name(
         typer.echo(path.read_text(encoding="utf-8"), nl=False)
 
 
-def _component(name: str, catalogue: Catalogue, others: Sequence[str]) -> Component | None:
-    """The component called `name`; None if only one of the `others` is. Raises UnknownNameError if nothing is."""
+def _component(name: str, catalogue: Catalogue, specs: Iterable[str], *, found: bool) -> Component | None:
+    """The component called `name`; None if something else is `found`. Raises UnknownNameError if nothing is."""
+    if found:
+        return catalogue.find(Component, name)
     try:
         return catalogue.component(name)
     except UnknownNameError as error:
-        if name in others:
-            return None
         unknown, *unread = error.problems
+        others = [*specs, *(reader.name for reader in catalogue.readers())]
         close = tuple(dict.fromkeys([*get_close_matches(name, others, n=3, cutoff=0.6), *unknown.suggestions]))[:3]
         message = "no installed component, source, format or shipped spec is called this"
         raise UnknownNameError.from_problems([Problem(name, message, close), *unread]) from None

@@ -15,11 +15,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-def readers(catalogue: Catalogue) -> list[DataReader]:
-    """The sources and formats of every bundle that loads."""
-    return [*catalogue.records(DataSource), *catalogue.records(DataFormat)]
-
-
 def reader_told(reader: DataReader, catalogue: Catalogue) -> dict[str, Any]:
     """What is known of it, as values that JSON can write. Raises BundleError for a broken config."""
     return {

@@ -63,17 +63,28 @@ def read_checked(
 
 
 def _unread(data: Any, catalogue: Catalogue) -> LabelloomError | None:
-    """What is wrong with who reads the data, and with its options; None for a table that is wrong in itself."""
-    try:
-        settings = DataSettings.model_validate(data)
-        read_options(named_reader(settings, catalogue), settings, catalogue)
-    except ValidationError:
+    """What is wrong with who reads the data, and with its options; None where `[data]` cannot say who that is."""
+    settings = data if isinstance(data, DataSettings) else _as_far_as_valid(data)
+    if settings is None:
         return None
+    try:
+        read_options(named_reader(settings, catalogue), settings, catalogue)
     except DataError as error:
         return SpecError.from_problems(error.problems)
     except BundleError as error:
         return error
     return None
+
+
+def _as_far_as_valid(data: Any) -> DataSettings | None:
+    """The settings in a table without the keys that are wrong in themselves, which are told already."""
+    try:
+        return DataSettings.model_validate(data)
+    except ValidationError as error:
+        wrong = {item["loc"][0] for item in error.errors(include_url=False) if item["loc"]}
+    if not isinstance(data, Mapping) or not wrong & data.keys():
+        return None
+    return _as_far_as_valid({key: value for key, value in data.items() if key not in wrong})
 
 
 def _part_spec(table: Mapping[str, Any], kind: Kind) -> PartSpec:

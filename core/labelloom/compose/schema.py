@@ -13,7 +13,6 @@ from labelloom.components import KINDS, Component, Kind
 from labelloom.config import NONE, PartSpec, held_kinds, none_words
 from labelloom.data.options import config_of
 from labelloom.errors import BundleError
-from labelloom.formats import DataFormat
 from labelloom.sources import DataSource
 from labelloom.spec.models import BranchSpec, ModelSpec, Spec, StageSpec, TaskSpec
 
@@ -45,8 +44,8 @@ def spec_schema(catalogue: Catalogue) -> dict[str, Any]:
         components = [component for component in catalogue.components() if component.kind == kind]
         definitions[kind] = _part(components, own, definitions)
     del definitions["PartSpec"], definitions["TaskSpec"]
-    _add_readers(definitions["DataSettings"], catalogue, definitions)
-    _allow_what_reading_allows(schema)
+    required_of_data = _add_readers(definitions["DataSettings"], catalogue, definitions)
+    _allow_what_reading_allows(schema, required_of_data)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
@@ -94,18 +93,20 @@ def _with_options(
     return {**options, "required": schema["required"]} if "required" in schema else options
 
 
-def _add_readers(data: dict[str, Any], catalogue: Catalogue, definitions: dict[str, Any]) -> None:
+def _add_readers(data: dict[str, Any], catalogue: Catalogue, definitions: dict[str, Any]) -> list[dict[str, Any]]:
     """Let `[data]` have the options of the source or format that it names, and no key that is nobody's.
 
-    Where it names none, that may stand in the spec that it extends, and so the options of all are allowed.
+    Where it names none, that may stand in the spec that it extends, and so the options of all are allowed. Returns
+    which options are required, each reader's, of a spec that extends none.
     """
     del data["additionalProperties"]
     own = data["properties"]
-    sources = catalogue.records(DataSource)
-    schemes = Counter(source.scheme for source in sources)
+    readers = catalogue.readers()
+    schemes = Counter(reader.scheme for reader in readers if isinstance(reader, DataSource))
     named: list[dict[str, Any]] = []
     cases: list[dict[str, Any]] = []
-    for reader in (*sources, *catalogue.records(DataFormat)):
+    required: list[dict[str, Any]] = []
+    for reader in readers:
         if not reader.config:
             continue
         told: dict[str, Any] = {"format": {"const": reader.name}}
@@ -117,10 +118,13 @@ def _add_readers(data: dict[str, Any], catalogue: Catalogue, definitions: dict[s
             options = _with_options(config_of(reader, catalogue), reader.name, own, definitions)
         except BundleError:
             continue
+        if "required" in options:
+            required.append({"if": named[-1], "then": {"required": options.pop("required")}})
         cases.append({"if": named[-1], "then": {**options, "additionalProperties": False}})
     anyone = {name: True for case in cases for name in case["then"]["properties"]} | dict.fromkeys(own, True)
     other = {"properties": anyone, "additionalProperties": False}
     data["allOf"] = [*cases, {"if": {"not": {"anyOf": named}}, "then": other} if named else other]
+    return required
 
 
 def _point(option: dict[str, Any], kind: Kind) -> None:
@@ -134,14 +138,17 @@ def _point(option: dict[str, Any], kind: Kind) -> None:
         option["$ref"] = target["$ref"]
 
 
-def _allow_what_reading_allows(schema: dict[str, Any]) -> None:
+def _allow_what_reading_allows(schema: dict[str, Any], required_of_data: list[dict[str, Any]]) -> None:
     """`extends`, under which nothing else is required, and the word that stands for no clipping."""
     schema["properties"]["extends"] = {"type": "string", "description": "A spec to change: a file or a shipped name."}
     definitions = schema["$defs"]
     required = {
         "required": schema.pop("required"),
         "properties": {
-            "data": {"required": definitions["DataSettings"].pop("required")},
+            "data": {
+                "required": definitions["DataSettings"].pop("required"),
+                **({"allOf": required_of_data} if required_of_data else {}),
+            },
             "model": {"required": definitions["ModelSpec"].pop("required")},
         },
     }

@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from labelloom.bundles import Catalogue, load_target
 from labelloom.config import Config
-from labelloom.errors import BundleError, DataError, Problem
-from labelloom.formats import FORMS, DataFormat
+from labelloom.errors import BundleError, DataError, Problem, UnknownNameError
+from labelloom.formats import FORMS
 from labelloom.readers import FIELDS, DataReader
 from labelloom.sources import DataSource, address
 from labelloom.spec.data import DataSettings
@@ -23,7 +23,12 @@ def named_reader(settings: DataSettings, catalogue: Catalogue) -> DataReader | N
     Raises UnknownNameError for a scheme or a format that no bundle has, and BundleError for a broken one.
     """
     if found := address(settings.source):
-        return catalogue.called(DataSource, found[0], "data.source")
+        try:
+            return catalogue.called(DataSource, found[0], "data.source")
+        except UnknownNameError as error:
+            if Path(settings.source).exists():
+                raise error.also(f"./{settings.source}, if the file or folder of this name is meant") from error
+            raise
     return catalogue.format(settings.format) if settings.format and settings.format not in FORMS else None
 
 
@@ -106,7 +111,7 @@ def _with_owner(problem: Problem, settings: DataSettings, catalogue: Catalogue) 
     key = problem.where.removeprefix("data.")
     if key not in settings.options or not problem.message.startswith("unknown key"):
         return problem
-    owners = [reader for reader in _readers(catalogue) if key in _options(reader, catalogue)]
+    owners = [reader for reader in catalogue.readers() if key in _options(reader, catalogue)]
     if not owners:
         return problem
     named = " and ".join(f"the {owner.what} {owner.name}" for owner in owners)
@@ -115,10 +120,6 @@ def _with_owner(problem: Problem, settings: DataSettings, catalogue: Catalogue) 
         f"{key} is an option of {named}, which {'is' if len(owners) == 1 else 'are'} not named here",
         tuple(_naming(owner) for owner in owners),
     )
-
-
-def _readers(catalogue: Catalogue) -> list[DataReader]:
-    return [*catalogue.records(DataSource), *catalogue.records(DataFormat)]
 
 
 def _options(reader: DataReader, catalogue: Catalogue) -> frozenset[str]:

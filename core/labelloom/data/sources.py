@@ -15,7 +15,7 @@ from labelloom.data.folders import file_source, folder_source
 from labelloom.data.label_files import named_label_file
 from labelloom.data.options import named_reader, read_options
 from labelloom.data.records import Source
-from labelloom.errors import DataError, UnknownNameError
+from labelloom.errors import DataError
 from labelloom.formats import FORMS, DataFormat
 from labelloom.sources import DataSource, address
 from labelloom.spec.data import DataSettings
@@ -44,12 +44,7 @@ def addressed_source(settings: DataSettings, catalogue: Catalogue) -> Source | N
     found = address(settings.source)
     if found is None:
         return None
-    try:
-        record = named_reader(settings, catalogue)
-    except UnknownNameError as error:
-        if Path(settings.source).exists():
-            raise error.also(f"./{settings.source}, if the file or folder of this name is meant") from error
-        raise
+    record = named_reader(settings, catalogue)
     assert record is not None, settings.source
     return answered(record, catalogue, read_options(record, settings, catalogue), settings, found[1])
 

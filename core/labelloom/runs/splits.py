@@ -43,36 +43,54 @@ def other_corpus(source: str, labels: LabelSpace, settings: DataSettings) -> Cor
 
     Raises DataError when its documents carry labels that the run does not know, SpecError for a wrong spec.
     """
-    other = read_data(source) if source.endswith(".toml") else _elsewhere(source, settings)
-    notes = [] if source.endswith(".toml") else _options_left(settings, other)
+    whole_spec = source.endswith(".toml")
+    other = _said_by(source) if whole_spec else _elsewhere(source, settings)
     corpus = load_uncut(other)
+    notes = [] if whole_spec else _options_left(settings, other, corpus.format)
     known = {code: label for label, code in enumerate(labels.codes)}
     ids = np.array([known.get(code, -1) for code in corpus.labels.codes])
     splits = {name: _renumbered(split, corpus.labels, ids, labels, source) for name, split in corpus.splits.items()}
     return replace(corpus, labels=labels, splits=splits, notes=[*notes, *corpus.notes])
 
 
+def _said_by(spec: str) -> DataSettings:
+    catalogue = Catalogue()
+    with catalogue.helping():
+        return read_data(spec, (), catalogue.specs())
+
+
 def _elsewhere(source: str, settings: DataSettings) -> DataSettings:
-    """`settings` for another source: without what only the run's own has, its format, files, limit and options."""
+    """`settings` for another source: without what only the run's own has, its format, files, limit and options.
+
+    Raises DataError for a source of a bundle that must be told more, or that would ignore what these settings say.
+    """
     own = {"format", "files", "limit"}
     fields = {name: getattr(settings, name) for name in DataSettings.model_fields if name not in own}
     # Not validated: keys about tables do no harm where there is none.
-    return DataSettings.model_construct(**{**fields, "source": source})
-
-
-def _options_left(settings: DataSettings, other: DataSettings) -> list[str]:
-    """A note on options of the run's source that the other one, of the same kind, has otherwise. Raises DataError."""
+    other = DataSettings.model_construct(**{**fields, "source": source})
     catalogue = Catalogue()
-    reader = named_reader(other, catalogue)
-    if reader is None or other_reader({"source": settings.source}, {"source": other.source}):
-        return []
     try:
-        options = written_out(read_options(reader, other, catalogue))
+        read_options(named_reader(other, catalogue), other, catalogue)
     except DataError as error:
         raise error.also(_ITS_OWN) from error
-    left = [name for name, value in settings.options.items() if name in options and options[name] != value]
-    named = ", ".join(f"data.{name}" for name in left)
-    return [f"{named} of the run is not said of {other.source}; to say it: {_ITS_OWN}"] if left else []
+    return other
+
+
+def _options_left(settings: DataSettings, other: DataSettings, read_as: str) -> list[str]:
+    """A note on options of the run that `other`, of the same source or format, has otherwise; `read_as` is its format.
+
+    Where it has one, the files told it, and so its options have their defaults.
+    """
+    now = other.model_copy(update={"format": read_as or None})
+    if other_reader(settings.model_dump(), now.model_dump()):
+        return []
+    catalogue = Catalogue()
+    options = written_out(read_options(named_reader(now, catalogue), other, catalogue))
+    left = [f"data.{name}" for name, value in settings.options.items() if name in options and options[name] != value]
+    if not left:
+        return []
+    are = "is" if len(left) == 1 else "are"
+    return [f"{', '.join(left)} of the run {are} not said of {other.source}; to say it: {_ITS_OWN}"]
 
 
 def _renumbered(split: Split, theirs: LabelSpace, ids: np.ndarray, labels: LabelSpace, source: str) -> Split:

@@ -36,14 +36,20 @@ def merge(parent: Mapping[str, Any], child: Mapping[str, Any]) -> dict[str, Any]
     unknown to the new component; in `[data]` the options of a source or format go with it. What excludes another key
     (branches a predictor, stages the top-level losses) takes its place.
     """
+    merged = _merged(parent, child)
+    before, own = parent.get("data"), child.get("data")
+    if isinstance(before, Mapping) and isinstance(own, Mapping) and other_reader(before, merged["data"]):
+        gone = {*options_in(before)} - {*own}
+        merged["data"] = {key: value for key, value in merged["data"].items() if key not in gone}
+    return merged
+
+
+def _merged(parent: Mapping[str, Any], child: Mapping[str, Any]) -> dict[str, Any]:
     merged = {key: value for key, value in parent.items() if not _EXCLUDED_BY.get(key, frozenset()) & child.keys()}
     for key, value in child.items():
         before = merged.get(key)
         if isinstance(before, Mapping) and isinstance(value, Mapping) and not other_component(before, value):
-            merged[key] = merge(before, value)
-            if key == "data" and other_reader(before, merged[key]):
-                gone = {*options_in(before)} - {*value}
-                merged[key] = {name: each for name, each in merged[key].items() if name not in gone}
+            merged[key] = _merged(before, value)
         else:
             merged[key] = value
     return merged
