@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,8 @@ from labelloom.interfaces import Draw, States
 from labelloom.testing import agree, small_corpus, tiny_bert
 from labelloom.testing.closeness import difference, values_of
 from labelloom.testing.corpus import EMPTY, LONG, WORDS
-from labelloom.testing.fields import Fields
+from labelloom.testing.fields import Fields, Table
+from labelloom.testing.magnitude import LARGEST, too_large
 from labelloom.testing.modes import global_seed, without_dropout
 from labelloom.testing.watching import WatchedWidths, watch
 
@@ -128,6 +130,30 @@ def test_fields_of_a_document_are_the_same_in_every_batch_and_padding_is_not() -
     assert whole.token_mask[LONG].sum() == whole.token_mask.sum(1).max()
     assert whole.tokens is not None
     assert whole.tokens[~whole.token_mask].abs().mean() > 10
+
+
+def test_what_is_too_large_is_told_with_its_document() -> None:
+    batch = make_batch({}, Draw(np.array([3, EMPTY]), 2), 8)
+    scores = torch.zeros(2, 8)
+    assert too_large(States(scores=scores), "scores", {}, batch) is None
+    scores[1, 2:4] = -LARGEST
+    told = too_large(States(scores=scores), "scores", {}, batch)
+    assert told == f"2 of 8 values of document {EMPTY}, which has no word, are as large as 1e+04"
+    table = States(label_table=Table(torch.full((8, 4), 3e5)))
+    assert too_large(table, "label_table", {}, batch) == "32 of 32 values are as large as 3e+05"
+
+
+def test_nothing_is_too_large_where_no_word_and_no_label_is_nor_in_a_bundles_own_field() -> None:
+    batch = make_batch({}, Draw(np.array([3, EMPTY]), 2), 8).with_labels(torch.tensor([[0, 1, 0]]))
+    batch = replace(batch, label_mask=torch.tensor([[True, True, False]]))
+    mask = torch.tensor([[True, False], [False, False]])
+    tokens = torch.full((2, 2, 4), 1e9).masked_fill(mask[..., None], 1)
+    scores = torch.tensor([[0, 1, -1e9]] * 2)
+    states = States(tokens=tokens, token_mask=mask, scores=scores, extra={"acme.low": scores})
+    assert [too_large(states, name, {"acme.low": "BC"}, batch) for name in ("tokens", "scores", "acme.low")] == [
+        None
+    ] * 3
+    assert too_large(replace(states, token_mask=~mask), "tokens", {}, batch) is not None
 
 
 def test_a_row_that_comes_again_is_a_little_different() -> None:

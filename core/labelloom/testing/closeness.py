@@ -52,20 +52,21 @@ def values_of(states: States, name: str, axes: Mapping[str, str], places: Sequen
     """
     value = states.get(name)
     if name == "label_table":
-        return [value(ids).detach()]
+        return [value(ids)]
     own = axes.get(name, "B")
     if not isinstance(value, Tensor) or not own.startswith("B"):
         return []
-    found = [value[place].detach() for place in places]
+    found = [value[place] for place in places]
     if (name == "tokens" or own[1:2] == "T") and states.token_mask is not None:
         return [each[states.token_mask[place]] for each, place in zip(found, places, strict=True)]
     return found
 
 
 def results(states: States, names: Collection[str], axes: Mapping[str, str], batch: Batch) -> dict[str, list[Tensor]]:
-    """What each of the fields `names` says of the batch's documents."""
+    """What each of the fields `names` says of the batch's documents, without gradient."""
     places, ids = range(len(batch)), torch.arange(batch.label_count)
-    return {name: values_of(states, name, axes, places, ids) for name in sorted(names)}
+    found = {name: values_of(states, name, axes, places, ids) for name in sorted(names)}
+    return {name: [value.detach() for value in values] for name, values in found.items()}
 
 
 def differing(

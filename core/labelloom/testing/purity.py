@@ -13,7 +13,7 @@ from labelloom.components import FIELDS
 from labelloom.data.corpus import Split
 from labelloom.data.label_sets import LabelSets
 from labelloom.data.texts import Texts
-from labelloom.interfaces import States
+from labelloom.interfaces import Batch, States
 from labelloom.testing.closeness import difference, differing, results, same
 from labelloom.testing.modes import global_seed
 from labelloom.testing.outcome import Failure
@@ -52,15 +52,11 @@ def leak(world: World) -> None:
     built = world.build()
     batch = built.batch()
     fed = built.feed(batch)
-    others = {
-        "rows": replace(batch, rows=batch.rows.flip(0) + 7),
-        "copies": replace(batch, copies=batch.copies + 3),
-        "key": replace(batch, key=batch.key + 1),
-    }
+    others = [(what, replace(batch, **{what: value})) for what, value in _others(batch)]
     with torch.no_grad():
         states = built.part(fed, batch)
         one = results(states, world.node.signature.gives, world.axes, batch)
-        for what, changed in others.items():
+        for what, changed in others:
             again = results(built.part(fed, changed), world.node.signature.gives, world.axes, batch)
             for name, told in differing(one, again):
                 raise Failure(
@@ -68,6 +64,17 @@ def leak(world: World) -> None:
                     f"with other batch.{what}, {name} is another: {told}",
                     f"batch.{what} is read in evaluation; with the row, truth of the corpus can be looked up",
                 )
+
+
+def _others(batch: Batch) -> Iterator[tuple[str, Any]]:
+    """Other rows, copies and keys: no remainder, order or binary digit of them is the same in each of these."""
+    for more in (1, 2, 40, 125):
+        yield "rows", batch.rows + more
+    yield "rows", batch.rows.flip(0) + 6
+    for more in (1, 2):
+        yield "copies", batch.copies + more
+    for more in (1, 2, 2**40):
+        yield "key", batch.key + more
 
 
 def corpus(world: World) -> None:

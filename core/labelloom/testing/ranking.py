@@ -73,11 +73,11 @@ class _Summing(Predictor):
             if name == "label_table":
                 value = value(batch.label_ids)
             if name in ("labels", "label_table") or axes.startswith("BC"):
-                scores = scores + value.cos().flatten(2).sum(-1)
+                scores = scores + value.cos().reshape(*value.shape[:2], -1).sum(-1)
             elif name == "scores":
                 scores = scores + value
             elif isinstance(value, torch.Tensor) and (name in ("document", "aspects") or axes.startswith("B")):
-                flat = value.flatten(1)
+                flat = value.reshape(len(value), -1)
                 weights = torch.randn(batch.label_count, flat.shape[1], generator=torch.Generator().manual_seed(3))
                 scores = scores + (batch.look_up(weights) @ flat[..., None])[..., 0]
         return states.add(scores=scores)

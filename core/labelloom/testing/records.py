@@ -15,6 +15,7 @@ from labelloom.data.columns import Columns
 from labelloom.interfaces import Batch, States
 from labelloom.testing.closeness import differing, results, same
 from labelloom.testing.draws import roles_asked, variants
+from labelloom.testing.magnitude import CAUSE, LARGEST, too_large
 from labelloom.testing.modes import global_seed
 from labelloom.testing.outcome import Failure
 from labelloom.testing.watching import watch
@@ -229,6 +230,8 @@ def shapes(world: World) -> None:
                 f"{count} of {value.numel()} values are NaN or infinite",
                 "a mean or softmax over no word: masked_mean and masked_softmax give zeros there",
             )
+        if told := too_large(states, name, world.axes, batch):
+            raise Failure(f"{name} is below {LARGEST:g} in size, for a document without words too", told, CAUSE)
     if "tokens" in world.node.signature.gives:
         _mask(states, built, batch)
 

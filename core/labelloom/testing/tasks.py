@@ -14,6 +14,7 @@ from labelloom.data.label_sets import LabelSets
 from labelloom.interfaces import Batch, Draw, Loss, Targets, Task
 from labelloom.testing.closeness import difference
 from labelloom.testing.draws import half_told
+from labelloom.testing.magnitude import CAUSE, LARGEST
 from labelloom.testing.outcome import Failure, Skipped
 from labelloom.testing.worlds import Built, World
 
@@ -166,6 +167,12 @@ def documents(world: World) -> None:
                     f"of a document {what} the {name} is {float(getattr(found, name))}",
                     "a mean over the labels that a document carries, or lacks, when there are none",
                 )
+        if found.total.abs() >= LARGEST:
+            raise Failure(
+                f"the loss of a document is below {LARGEST:g} in size, whatever it has",
+                f"of a document {what} the total is {found.total.item():.3g}",
+                CAUSE,
+            )
     if not seen:
         raise Skipped("its samplers anchor on none of the odd documents")
 

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from . import encoder_promises, encoder_weights, encoders, holders, joint, label_modules, predictors, samplers, tasks
+from . import (
+    encoder_promises,
+    encoder_weights,
+    encoders,
+    holders,
+    joint,
+    label_modules,
+    masks,
+    predictors,
+    samplers,
+    tasks,
+)
 from .records import Wrong
 
 CORRECT: tuple[type, ...] = (
@@ -26,6 +37,8 @@ CORRECT: tuple[type, ...] = (
     predictors.Halves,
     predictors.Whole,
     predictors.Chosen,
+    masks.Best,
+    masks.Strongest,
     tasks.Likelihood,
     tasks.Cardinality,
     tasks.Contrast,
@@ -70,12 +83,16 @@ WRONG: tuple[Wrong, ...] = (
     Wrong(label_modules.WrongAxes, "shapes", "(6, 12), not (6, 8, 12)"),
     Wrong(label_modules.TableOfShared, "shapes", "(2, 3)"),
     Wrong(predictors.Column, "shapes", "(6, 8, 1), not (6, 8)"),
+    Wrong(masks.BestOfNothing, "shapes", "document 4, which has no word, are as large as 1e+09"),
     # Evaluation.
     Wrong(encoders.AlwaysDropout, "purity", "twice"),
     Wrong(encoders.Drifting, "purity", "twice"),
     Wrong(encoder_promises.Shifts, "purity", "ids"),
     Wrong(label_modules.InPlace, "purity", "labels"),
     Wrong(encoders.ByRow, "leak", "rows"),
+    Wrong(masks.ByParity, "leak", "batch.rows"),
+    Wrong(masks.ByHundreds, "leak", "batch.rows"),
+    Wrong(masks.ByThirdCopy, "leak", "batch.copies"),
     Wrong(encoders.Peeks, "corpus", "training split"),
     # Documents that do not know each other.
     Wrong(encoders.MeanOverPadding, "padding", "longer"),
@@ -108,6 +125,7 @@ WRONG: tuple[Wrong, ...] = (
     Wrong(label_modules.Detached, "gradient", "no gradient reaches tokens"),
     Wrong(predictors.TakesLabelsAsTheyAre, "gradient", "no gradient reaches labels"),
     Wrong(predictors.DetachedInTraining, "gradient", "no gradient reaches document"),
+    Wrong(masks.CutOff, "gradient", "no gradient reaches tokens"),
     Wrong(tasks.Starves, "gradient", "no gradient reaches document"),
     Wrong(encoders.LouderInTraining, "modes", "training mode"),
     Wrong(holders.InEvaluation, "modes", "training mode"),
@@ -121,6 +139,7 @@ WRONG: tuple[Wrong, ...] = (
     Wrong(encoder_weights.NamedByLabels, "names", "shifts"),
     Wrong(encoder_promises.HalfBreaks, "bf16", "bfloat16"),
     Wrong(predictors.LogitByHand, "bf16", "scores is off by"),
+    Wrong(masks.ThereAndBack, "bf16", "planted.strength is off by"),
     # Processes.
     Wrong(encoder_promises.KeyOfAHash, "processes", "the key of its reader"),
     Wrong(encoder_promises.Buckets, "processes", "the column 'ids'"),
@@ -143,6 +162,7 @@ WRONG: tuple[Wrong, ...] = (
     Wrong(tasks.PerPositive, "loss", "inf"),
     Wrong(tasks.ViewsThatAreNot, "nothing", "count"),
     Wrong(tasks.WantsALabel, "documents", "without a label"),
+    Wrong(masks.FromTheStrongest, "documents", "without a word the total is 1e+09"),
     Wrong(tasks.Disconnected, "nothing", "graph"),
     Wrong(tasks.CountsNothingAsOne, "nothing", "count"),
     Wrong(tasks.Unsummed, "loss", "shape"),
