@@ -24,8 +24,9 @@ from labelloom.cli.app import FUNCTIONS, app
 from labelloom.cli.bundle_command import bundle_command
 from labelloom.cli.option_text import default_text
 from labelloom.cli.output import in_order
-from labelloom.cli.show import SCALES
+from labelloom.cli.show import SCALES, changes_told
 from labelloom.components import KINDS, Component, Kind
+from labelloom.compose.variants import default_signature, variants
 from labelloom.config import held_kinds
 from labelloom.data.options import config_of
 from labelloom.evaluation.metrics import DOCUMENT_METRICS_AT_K, METRICS, METRICS_AT_K, Metric, find_metric
@@ -246,9 +247,16 @@ def _component(record: Component) -> str:
     told = [f"### {record.name}\n\n{record.summary}.\n", _table(("", ""), facts)]
     if computed:
         told.append("What it needs and gives depends on its options; `labelloom check` tells it for a spec.\n")
+        changes = [f"- {_escaped(line)}" for line in _changes(record)]
+        told += [*changes, ""] if changes else []
     rows = list(_option_rows(config, record)) if config else []
     told.append(_table(("option", "type", "default", ""), rows) if rows else "It has no options.\n")
     return "\n".join(told)
+
+
+def _changes(record: Component) -> Iterator[str]:
+    catalogue = Catalogue()
+    yield from changes_told(default_signature(record, catalogue), variants(record, catalogue))
 
 
 def _option_rows(config: type[BaseModel], record: Component) -> Iterator[tuple[str, ...]]:

@@ -157,6 +157,10 @@ class Catalogue:
         found = (self.find(DataSource, name), self.find(DataFormat, name))
         return [reader for reader in found if reader is not None]
 
+    def sources_called(self, name: str) -> list[DataSource]:
+        """The sources whose scheme, with its bundle or without, is `name`."""
+        return [record for record in self.records(DataSource) if name in (record.name, record.scheme)]
+
     def command(self, name: str) -> Command:
         """The record of the command `bundle/command`. Raises as `record` does."""
         return self.record(Command, name)
@@ -237,7 +241,7 @@ class Catalogue:
             where = error.problems[0].where
             if isinstance(error, UnknownSpecError):
                 source = where
-            elif where != "data.source":
+            elif where != "data.source" or self.sources_called(source):
                 raise
             if not _SPEC.fullmatch(source) or Path(source).exists():
                 raise
@@ -294,7 +298,7 @@ def _close_names(name: str, known: list[str]) -> list[str]:
     bundle, slash, short = name.rpartition("/")
     if not slash:
         shorts = {other.rpartition("/")[2] for other in known}
-        alike = get_close_matches(short, sorted(shorts), n=3, cutoff=0.7)
+        alike = [short] if short in shorts else get_close_matches(short, sorted(shorts), n=3, cutoff=0.7)
         return [other for each in alike for other in known if other.rpartition("/")[2] == each]
     own = {other.rpartition("/")[2]: other for other in known if other.startswith(f"{bundle}/")}
     close = [own[other] for other in get_close_matches(short, own, n=3, cutoff=0.5)]

@@ -84,6 +84,16 @@ class KnownBundle(_Entry):
         """The command that installs it, and first a labelloom that it is written for."""
         return f"pip install {'--upgrade labelloom ' if self.api > API else ''}{self.distribution}"
 
+    def told_with(self, name: str) -> str:
+        """The same for who asks for `name`, which it may not bring: then what is meant, or that it is not known."""
+        if not name or not self.brings or name in self.brings:
+            return self.install
+        bundle, _, short = name.partition("/")
+        close = get_close_matches(short, [full.partition("/")[2] for full in self.brings], n=1, cutoff=0.8)
+        if close:
+            return f"{bundle}/{close[0]}, which {self.install} brings"
+        return f"{self.install}, if it has {name}: its catalogue does not name it"
+
 
 class Registry(_Entry):
     """Every known bundle by name."""
@@ -101,6 +111,8 @@ class Registry(_Entry):
     def installs(self, name: str, installed: Collection[str]) -> Iterator[str]:
         """The commands that may bring the component, format, command, spec or bundle `name`, the likeliest first.
 
+        Of a bundle that is not known to bring it each says so, with the name that is meant if one is close.
+
         Its bundle, if that is known; or else those that have one called the same. Of the bundles in `installed` only
         one that is known to have `name` in some release is worth a command: its upgrade.
         """
@@ -114,7 +126,7 @@ class Registry(_Entry):
         if owner in self.bundles.keys() - missing.keys() and name in self.bundles[owner].brings:
             yield f"pip install --upgrade {self.bundles[owner].distribution}"
         for key in dict.fromkeys(likely):
-            yield missing[key].install
+            yield missing[key].told_with(f"{key}/{short}" if owner else "")
 
 
 def known_bundles() -> Registry:

@@ -77,6 +77,11 @@ def tickets(settings, year, options):
     return one(f"tickets-{year}", f"{options.queue} {options.since:%Y} {options.most}")
 
 
+def none(settings, year, options):
+    name = f"none-{year}"
+    return Source(name, (SourceSplit("train", (SourcePart(name, lambda: []),)),), name)
+
+
 def letters(settings, year, options):
     return one(f"letters-{year}", options.writer)
 
@@ -162,6 +167,15 @@ def test_options_stand_beside_the_source_and_arrive_with_their_types(office):
     assert load_uncut(DataSettings.model_validate(data)).train.texts[0] == "None 2021 None 1"
 
 
+def test_options_that_leave_nothing_are_named(office):
+    office(source("office/none"))
+    message = "none-2024: the train split is empty; expected at least one document"
+    assert failure("none:2024") == message
+    assert failure("none:2024", queue="mail", most=3) == (
+        f'{message}\n    try: without queue = "mail", most = 3, which may leave documents out'
+    )
+
+
 WRONG = {
     "a misspelt option": ({"queu": "mail"}, "data.queu: unknown key 'queu'\n    try: queue"),
     "a misspelt key of the core": ({"limitt": 3}, "data.limitt: unknown key 'limitt'\n    try: limit"),
@@ -173,7 +187,7 @@ WRONG = {
     "a bound": ({"most": 0}, "data.most: must be more than 0, not 0"),
     "a key that it does not use": (
         {"text": "body", "most": 0},
-        "data.text: the source office/tickets does not use text\n    try: take it out of the spec\n"
+        "data.text: the source office/tickets does not use text\n    try: leave it out\n"
         "data.most: must be more than 0, not 0",
     ),
     "an option of a format": (

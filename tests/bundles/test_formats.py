@@ -128,7 +128,7 @@ def test_a_spec_that_names_columns_means_a_table(office, minutes):
     office(record())
     assert texts(minutes, text="body", label_separator=";") == ["three"]
     assert failure(minutes, text="body", format="office/minutes") == (
-        "data.text: the format office/minutes does not use text\n    try: take it out of the spec"
+        "data.text: the format office/minutes does not use text\n    try: leave it out"
     )
 
 
@@ -158,7 +158,7 @@ def test_every_key_that_a_format_would_ignore_is_told(office, minutes):
     office(record(settings=frozenset({"text"})))
     assert failure(minutes, text="body", label_separator=";", id="key", format="office/minutes") == (
         "data.label_separator, data.id: the format office/minutes does not use label_separator, id\n"
-        "    try: take them out of the spec"
+        "    try: leave them out"
     )
 
 

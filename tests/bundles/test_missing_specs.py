@@ -47,7 +47,21 @@ def test_a_spec_of_a_known_bundle_brings_what_installs_it_first(command, name):
     assert (result.exit_code, result.stdout) == (1, "")
     first, second, *_ = result.stderr.splitlines()
     assert first.startswith(COMMANDS[command].format(name=name))
-    assert second == "    try: pip install our-loom"
+    unsure = ", if it has loom/other: its catalogue does not name it" if name == "loom/other" else ""
+    assert second == f"    try: pip install our-loom{unsure}"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_misspelt_spec_of_a_known_bundle_brings_its_name(command):
+    _, second, *_ = run(command, "loom/clot").stderr.splitlines()
+    assert second == "    try: loom/cloth, which pip install our-loom brings"
+
+
+def test_a_spec_of_another_bundle_must_be_nearly_the_same():
+    result = run("check", "looks/late")
+    assert result.stderr == (
+        "looks/late: no such spec: neither a file nor a shipped spec\n    try: labelloom list specs\n"
+    )
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -45,7 +45,12 @@ def registry(tmp_path: Path) -> Registry:
     ("name", "installed", "expected"),
     [
         ("weave/cross-attention", [], ["pip install labelloom-weave"]),
-        ("weave/not-in-the-registry", [], ["pip install labelloom-weave"]),
+        (
+            "weave/not-in-the-registry",
+            [],
+            ["pip install labelloom-weave, if it has weave/not-in-the-registry: its catalogue does not name it"],
+        ),
+        ("weave/cloht", [], ["weave/cloth, which pip install labelloom-weave brings"]),
         ("weaev/linear", [], ["pip install labelloom-weave", "pip install labelloom-knot"]),
         ("cross-attention", [], ["pip install labelloom-weave"]),
         ("mine/encoder", ["mine"], ["pip install labelloom-knot"]),
@@ -69,9 +74,10 @@ def test_which_distributions_may_bring_a_name(registry, name, installed, expecte
 def test_a_known_bundle_that_is_not_installed_brings_its_install_command_first(name):
     with pytest.raises(UnknownNameError) as caught:
         Catalogue([]).component(name)
+    unsure = ", if it has standard/misspelt: its catalogue does not name it" if name == "standard/misspelt" else ""
     assert str(caught.value) == (
         f"{name}: no installed component is called {name!r} (installed bundles: none)\n"
-        "    try: pip install labelloom-standard"
+        f"    try: pip install labelloom-standard{unsure}"
     )
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from typer.testing import CliRunner
 
+from labelloom.cli.app import app
 from labelloom.components import API
 from labelloom.compose.checked import read_checked
 from labelloom.data.corpus import load_uncut
@@ -105,7 +107,9 @@ def test_two_bundles_with_one_scheme(office):
     office(record())
     office(record("desk/tickets"), bundle="desk")
     assert failure("tickets:2024") == (
-        "data.source: 2 bundles have a source called 'tickets'\n    try: desk/tickets\n    try: office/tickets"
+        "data.source: 2 bundles have a source called 'tickets'\n"
+        "    try: desk/tickets:2024\n"
+        "    try: office/tickets:2024"
     )
     assert texts("desk/tickets:2024")[0] == "text 2024 1"
 
@@ -113,7 +117,7 @@ def test_two_bundles_with_one_scheme(office):
 def test_a_key_that_it_does_not_use_is_refused(office):
     office(record(settings={"text"}))
     assert failure("tickets:2024", id="number", labels="topics") == (
-        "data.labels, data.id: the source office/tickets does not use labels, id\n    try: take them out of the spec"
+        "data.labels, data.id: the source office/tickets does not use labels, id\n    try: leave them out"
     )
     with pytest.raises(ValueError, match="format belongs to files, not to a source such as 'tickets:2024'"):
         settings("tickets:2024", format="csv")
@@ -147,7 +151,24 @@ def test_code_that_is_no_source(office, function, message):
 def test_a_misspelt_scheme_names_close_ones(office, source, message):
     office(record())
     assert failure(source).startswith(f"data.source: {message} (installed bundles: ")
-    assert "\n    try: office/tickets" in failure(source)
+    assert "\n    try: tickets:2024" in failure(source)
+
+
+def test_a_close_scheme_of_two_bundles_is_written_with_its_bundle(office):
+    office(record())
+    office(record("desk/tickets"), bundle="desk")
+    for source in ("tikets:2024", "tickets:2024"):
+        lines = failure(source).splitlines()
+        assert {"    try: desk/tickets:2024", "    try: office/tickets:2024"} <= set(lines)
+
+
+@pytest.mark.parametrize("name", ["tickets", "office/tickets"])
+def test_the_bare_name_of_a_source_is_told_as_what_it_is(office, name):
+    office(record())
+    told = f"data.source: {name!r} is a source: what it reads stands behind a colon\n    try: tickets:…"
+    assert failure(name) == told
+    result = CliRunner().invoke(app, ["data", name], prog_name="labelloom")
+    assert (result.exit_code, result.stderr) == (1, told + "\n")
 
 
 def test_a_file_whose_name_begins_like_a_scheme_is_meant_by_its_path(office, tmp_path, monkeypatch):

@@ -215,6 +215,17 @@ def test_keys_values_and_components_are_told_together(labelloom_: Callable[..., 
     assert labelloom_("train", "wrong.toml").stderr == result.stderr
 
 
+def test_an_item_of_a_list_is_called_as_it_was_typed(labelloom_: Callable[..., Result], spec: Path) -> None:
+    result = labelloom_("check", spec, "--set", "model.branches.fine.predictor.x=1")
+    assert result.stderr.startswith("model.branches.fine.predictor.x: unknown key 'x'\n")
+    result = labelloom_("check", spec, "--set", "model.branches.fine.predictor.use=linear")
+    assert result.stderr.startswith("model.branches.fine.predictor.use: no installed component is called 'linear'")
+    result = labelloom_("check", spec, "--set", "model.branches.1.predictor.x=1")
+    assert result.stderr.startswith("model.branches.1.predictor.x: unknown key 'x'\n")
+    result = labelloom_("check", spec, "--set", "stages.classify.tasks.second.weight=-1")
+    assert result.stderr == "stages.classify.tasks.second.weight: must be at least 0, not -1\n"
+
+
 def test_an_unmet_need_names_what_would_meet_it(labelloom_: Callable[..., Result]) -> None:
     result = labelloom_("check", "tiny/words", "--set", "model.predictor.use=tiny/label-linear")
     assert result.exit_code == 1

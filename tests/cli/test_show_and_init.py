@@ -56,6 +56,25 @@ def test_show_tells_held_parts_and_that_they_decide(labelloom_: Callable[..., Re
     assert "What it needs and gives depends on its options" in text
 
 
+def test_show_lists_which_single_option_changes_what_it_needs_and_gives(
+    labelloom_: Callable[..., Result], answer: Callable[..., Any]
+) -> None:
+    told = lines(labelloom_("show", "standard/label-table").stdout)
+    assert "needs tokens | document" in told
+    place = told.index("What it needs and gives depends on its options: `labelloom check` tells it for a spec.")
+    assert told[place + 1 : place + 3] == ['- with init = "names" | "descriptions" it needs tokens', ""]
+    table = answer("show", "standard/label-table", "--json")["component"]
+    assert (table["needs"], table["gives"]) == (["tokens | document"], ["label_table"])
+    assert table["changes"] == [
+        {"option": "init", "values": ["names", "descriptions"], "needs": ["tokens"], "gives": ["label_table"]}
+    ]
+    told = lines(labelloom_("show", "lmmtc/label-mask-encoder").stdout)
+    assert "- with text_alone = true it needs nothing and gives tokens, document" in told
+    # Where a part must be told there is no default to change, and where nothing changes there is no list.
+    for name in ("lwpt/paired", "tiny/bag"):
+        assert answer("show", name, "--json")["component"]["changes"] == []
+
+
 def test_show_prints_a_spec_as_it_is(labelloom_: Callable[..., Result], answer: Callable[..., Any]) -> None:
     file = BUNDLE / "labelloom_tiny" / "specs" / "words.toml"
     text = labelloom_("show", "tiny/words").stdout

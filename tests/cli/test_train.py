@@ -196,6 +196,14 @@ def test_a_run_is_never_overwritten(train: Callable[..., Result]) -> None:
     assert result.exit_code == 1
     assert "this run is there already, and runs are never overwritten" in result.stderr
     assert "try: labelloom evaluate" in result.stderr
+    # Of another spec it is another run, which its own scores would not be about.
+    lines = train("--set", "training.learning_rate=0.5", "--set", "training.weight_decay=0.3").stderr.splitlines()
+    assert lines[0].endswith(
+        "runs/words/0: this run is there already and of another spec, which differs in "
+        "training.learning_rate, training.weight_decay; runs are never overwritten"
+    )
+    assert lines[1] == "    try: --seed, --output or --set name=... for a new one"
+    assert lines[2].startswith("    try: labelloom evaluate ")
 
 
 def test_resuming_a_finished_run_shows_its_scores(labelloom_: Callable[..., Result], run: Path) -> None:

@@ -118,8 +118,12 @@ def test_a_part_that_needs_and_gives_one_field_ends_in_a_message(refuse: Refuse,
         '    component = Component(kind="label_module", needs={"labels", "tokens"}, gives={"labels"})\n'
     )
     sharpen = {"use": "./sharpen.py:Sharpen"}
-    problem = only(refuse(model(BERT, LINEAR, sharpen, sharpen), main(BCE, CLRL), local=True), "tasks.1")
-    assert problem.message.count("sharpen.py:Sharpen) would give labels but lacks labels") == 2
+    problem = only(refuse(model(BERT, LINEAR, sharpen, sharpen), main(BCE, CLRL), local=True), "model.label_modules.0")
+    file = workplace / "sharpen.py"
+    assert problem.message == (
+        f"{file}:Sharpen needs labels, and nothing here gives it (there: document, scores, tokens); without it "
+        f"model.label_modules.1 ({file}:Sharpen) and tasks.1 (clmil/clrl) cannot run either"
+    )
     assert '[[model.label_modules]] use = "standard/label-attention" gives labels' in problem.suggestions
 
 

@@ -39,34 +39,38 @@ def test_label_relations_on_an_encoder_without_labels(refuse: Refuse) -> None:
     first, *others = problem.suggestions
     assert first == '[[model.label_modules]] use = "standard/label-attention" gives labels'
     assert '[model.encoder] use = "laco/joint-encoder" gives labels' in others
-    assert '[model.encoder] use = "lwpt/lw-lstm" gives labels' in others
     assert '[model.encoder] use = "lmmtc/label-mask-encoder" gives labels' in others
     assert '[[model.label_modules]] use = "standard/label-query" gives labels (it needs label_table)' in others
-    assert others[-1].startswith('[[model.label_modules]] use = "maacf/label-groups" gives labels (it needs ')
+    assert others[-2].startswith('[[model.label_modules]] use = "maacf/label-groups" gives labels (it needs ')
+    assert '[model.encoder] use = "lwpt/lw-lstm" gives labels' in others
+    # One in whose place the predictor would have nothing to read comes last.
+    assert others[-1] == ('[model.encoder] use = "lwpt/paired" gives labels, but then model.predictor lacks document')
 
 
 def test_label_query_without_a_table(refuse: Refuse) -> None:
     query = {"use": "standard/label-query"}
-    problem = only(refuse(model(BERT, LINEAR, query), main(BCE, CLCP)), "tasks.1")
-    assert problem.message == (
-        "laco/clcp needs labels, and nothing here gives it (there: document, scores, tokens); "
-        "model.label_modules.0 (standard/label-query) would give labels but lacks label_table"
-    )
-    assert problem.suggestions[0] == '[[model.label_modules]] use = "standard/label-table" gives label_table'
-    assert '[[model.label_modules]] use = "standard/label-attention" gives labels' in problem.suggestions
-    # Where no task asks for its labels, it is itself what lacks something.
+    problem = only(refuse(model(BERT, LINEAR, query), main(BCE, CLCP)), "model.label_modules.0")
+    lacks = "standard/label-query needs label_table, and nothing here gives it (there: document, scores, tokens)"
+    assert problem.message == f"{lacks}; without it tasks.1 (laco/clcp) cannot run either"
+    assert problem.suggestions == ('[[model.label_modules]] use = "standard/label-table" gives label_table',)
+    # Where no task asks for its labels, nothing follows.
     problem = only(refuse(model(BERT, LINEAR, query), main(BCE)), "model.label_modules.0")
-    assert "standard/label-query needs label_table" in problem.message
+    assert problem.message == lacks
     assert problem.suggestions == ('[[model.label_modules]] use = "standard/label-table" gives label_table',)
 
 
 def test_a_table_that_comes_too_late(refuse: Refuse) -> None:
-    problem = only(refuse(model(BERT, LINEAR, {"use": "standard/label-query"}, TABLE), main(BCE, CLCP)), "tasks.1")
-    assert "would give labels but lacks label_table" in problem.message
-    assert "which model.label_modules.1 (standard/label-table) gives only after it: put that before" in problem.message
+    late = (
+        "standard/label-query needs label_table, which model.label_modules.1 (standard/label-table) gives only after "
+        "it: put that before; without it "
+    )
+    where = "model.label_modules.0"
+    problem = only(refuse(model(BERT, LINEAR, {"use": "standard/label-query"}, TABLE), main(BCE, CLCP)), where)
+    assert problem.message == f"{late}tasks.1 (laco/clcp) cannot run either"
+    assert not problem.suggestions
     # The loss on scores that cannot be made is no second problem.
-    problem = only(refuse(model(BERT, LABEL_LINEAR, {"use": "standard/label-query"}, TABLE), main(BCE)), PREDICTOR)
-    assert problem.message.count("put that before") == 1
+    problem = only(refuse(model(BERT, LABEL_LINEAR, {"use": "standard/label-query"}, TABLE), main(BCE)), where)
+    assert problem.message == f"{late}model.predictor (standard/label-linear) cannot run either"
 
 
 def test_ranking_without_a_sampler(refuse: Refuse) -> None:
@@ -195,6 +199,11 @@ def test_a_misspelt_name(refuse: Refuse) -> None:
     problem = only(refuse(model({"use": "lwpt/lw-lsmt"}, MLP), main(BCE)), "model.encoder.use")
     assert "no installed component is called 'lwpt/lw-lsmt'" in problem.message
     assert problem.suggestions[0] == "lwpt/lw-lstm"
+
+
+def test_a_name_without_its_bundle(refuse: Refuse) -> None:
+    problem = only(refuse(model(BERT, {"use": "linear"}), main(BCE)), f"{PREDICTOR}.use")
+    assert problem.suggestions == ("standard/linear",)
 
 
 def test_revealed_labels_that_nobody_reads(refuse: Refuse) -> None:

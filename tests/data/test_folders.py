@@ -229,7 +229,7 @@ def test_keys_about_cells_belong_to_tables_of_text(
     assert failure(tmp_path, **options).startswith(message)
     assert failure(tmp_path / name, **options).startswith(message)
     assert failure(tmp_path, files={"train": name}, **options).startswith(message)
-    assert failure(tmp_path, **options).endswith("    try: take it out of the spec")
+    assert failure(tmp_path, **options).endswith("    try: leave it out")
 
 
 def test_keys_about_cells_mean_the_tables_among_several_forms(tmp_path: Path) -> None:

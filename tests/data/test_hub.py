@@ -164,7 +164,7 @@ def test_names_of_labels_mean_nothing_beside_classes(tmp_path: Path) -> None:
     parquet(folder, "train", rows, CLASSES)
     assert failure(folder, label_names="id") == (
         "data.label_names: the classes of the column 'labels' have names of their own, so label_names means nothing\n"
-        "    try: take it out of the spec"
+        "    try: leave it out"
     )
 
 

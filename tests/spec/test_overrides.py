@@ -6,6 +6,7 @@ import pytest
 
 from labelloom.errors import SpecError
 from labelloom.spec import Spec, read_spec
+from labelloom.spec.overrides import typed_keys
 
 from .cases import changed
 
@@ -118,9 +119,9 @@ def test_what_is_no_key_and_value(override):
     [
         (
             "tasks.7.weight=1",
-            "'tasks.7': the list has no '7'\n"
-            + "\n".join(f"    try: {item}" for item in ("bce", "clrl", "again", 0, 1, 2)),
+            "'tasks.7': the list has no '7'\n    try: bce | clrl | again | a number from 0 to 2",
         ),
+        ("tasks.clr.weight=1", "'tasks.clr': the list has no 'clr'\n    try: clrl"),
         ("tasks.nothing.weight=1", "'tasks.nothing': the list has no 'nothing'"),
         ("tasks.-1.weight=1", "'tasks.-1': the list has no '-1'"),
         ("tasks.3=1", "'tasks.3': the list has no '3'"),
@@ -152,3 +153,19 @@ def test_a_component_that_two_items_have_is_no_name():
 )
 def test_what_is_set_is_validated_like_the_file(override, message):
     assert message in refusal(override)
+
+
+def test_what_is_clearly_meant_is_tried_alone():
+    assert refusal("training.step=3") == "training.step: unknown key 'step'\n    try: steps"
+    where = "--set tasks.clr.weight=3"
+    assert refusal("tasks.clr.weight=3") == f"{where}: 'tasks.clr': the list has no 'clr'\n    try: clrl"
+
+
+def typed(*overrides: str) -> dict[str, str]:
+    return typed_keys({"tasks": [dict(task) for task in TASKS], "seed": 1}, overrides)
+
+
+def test_items_of_lists_that_were_named_are_known_by_their_numbers():
+    assert typed("tasks.clrl.weight=3", "tasks.0.weight=3", "seed=3") == {"tasks.1": "tasks.clrl"}
+    # What is no longer called so, or lies below a value, has its number.
+    assert typed("tasks.gone.weight=3", "tasks.2.weight.x=3", "seed.x.y=3", "nonsense") == {}

@@ -74,7 +74,7 @@ def test_in_the_table_of_data():
     assert data_problems(sauce="x") == ["data.sauce: unknown key 'sauce'\n    try: source"]
     assert data_problems(sauce="x", delimeter=3) == [
         "data.sauce: unknown key 'sauce'\n    try: source",
-        "data.delimeter: unknown key 'delimeter'\n    try: delimiter\n    try: limit",
+        "data.delimeter: unknown key 'delimeter'\n    try: delimiter",
     ]
 
 

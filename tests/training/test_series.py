@@ -73,6 +73,14 @@ def test_runs_that_are_there_are_refused_before_anything_trains(corpus: Path, tm
         "    try: --output or --set name=... for new runs",
     ]
     assert sorted(entry.name for entry in (tmp_path / "small").iterdir()) == ["2", "4"]
+    # Those of another spec cannot be gone on with, which is not offered.
+    with pytest.raises(RunError) as error:
+        train_seeds(spec_on(corpus, training={"epochs": 3}), [3, 4], output=tmp_path)
+    assert str(error.value).splitlines() == [
+        f"{tmp_path}/small/4: this run has ended already with another spec, which differs in training.epochs, and "
+        "runs are never overwritten",
+        "    try: --output or --set name=... for new runs",
+    ]
 
 
 def test_runs_of_another_spec_are_not_taken_over(corpus: Path, tmp_path: Path) -> None:

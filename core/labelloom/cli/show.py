@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +19,9 @@ from labelloom.errors import Problem, UnknownNameError
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from labelloom.compose.variants import Variant
+    from labelloom.config import Signature
 
 SCALES = {"probabilities": "probabilities", "distribution": "a distribution over all labels", "ranks": "ranks"}
 """What tasks make of scores, in words."""
@@ -44,7 +48,7 @@ def show_name(
     if as_json:
         print_json(
             {
-                "component": component and _told(component, options),
+                "component": component and _told(component, options, catalogue),
                 "readers": [reader_told(reader, catalogue) for reader in reading],
                 "spec": path and {"name": name, "path": str(path), "text": path.read_text(encoding="utf-8")},
             }
@@ -83,13 +87,23 @@ def _options(component: Component) -> list[dict[str, Any]]:
     return described(component_class(component, component.config, component.name), component.stage_options)
 
 
-def _told(component: Component, options: list[dict[str, Any]]) -> dict[str, Any]:
+def _told(component: Component, options: list[dict[str, Any]], catalogue: Catalogue) -> dict[str, Any]:
+    default, changes = _by_options(component, catalogue)
     return {
         "name": component.name,
         "kind": component.kind,
         "bundle": component.bundle,
-        "needs": in_order(component.needs),
-        "gives": in_order(component.gives),
+        "needs": in_order(default.needs if default else component.needs),
+        "gives": in_order(default.gives if default else component.gives),
+        "changes": [
+            {
+                "option": each.option,
+                "values": list(each.values),
+                "needs": in_order(each.signature.needs),
+                "gives": in_order(each.signature.gives),
+            }
+            for each in changes
+        ],
         "labels": component.labels,
         "trains": component.trains,
         "logs": sorted(component.logs),
@@ -103,8 +117,9 @@ def _print_component(out: Console, component: Component, options: list[dict[str,
     out.print(f"  {component.kind.replace('_', ' ')}, from {catalogue.origin(component)}")
     out.print(f"{component.summary}\n")
     facts = table("", "")
-    facts.add_row("needs", ", ".join(in_order(component.needs)) or "nothing")
-    facts.add_row("gives", ", ".join(in_order(component.gives)) or "nothing")
+    default, changes = _by_options(component, catalogue)
+    facts.add_row("needs", _names(default.needs if default else component.needs))
+    facts.add_row("gives", _names(default.gives if default else component.gives))
     facts.add_row("labels", "works only on every label" if component.labels == "all" else "works on any of them")
     if component.trains:
         facts.add_row("trains", f"scores, to be {SCALES[component.trains]}")
@@ -113,8 +128,38 @@ def _print_component(out: Console, component: Component, options: list[dict[str,
     out.print(facts)
     if component.config and _depends_on_options(component):
         out.print("What it needs and gives depends on its options: `labelloom check` tells it for a spec.")
+        for line in changes_told(default, changes):
+            out.print(f"- {line}")
     out.print()
     print_options(out, options)
+
+
+def _by_options(component: Component, catalogue: Catalogue) -> tuple[Signature | None, list[Variant]]:
+    """What it needs and gives at its defaults, if it can do with them, and what single options change of that."""
+    if not component.config or not _depends_on_options(component):
+        return None, []
+    from labelloom.compose.variants import default_signature, variants
+
+    return default_signature(component, catalogue), variants(component, catalogue)
+
+
+def changes_told(default: Signature | None, changes: Iterable[Variant]) -> Iterator[str]:
+    """A line for each change from `default`: 'with init = "names" | "descriptions" it needs tokens'."""
+    for each in changes:
+        values = " | ".join(json.dumps(value) for value in each.values)
+        told = [
+            f"{verb} {_names(now)}"
+            for verb, now, then in (
+                ("needs", each.signature.needs, default and default.needs),
+                ("gives", each.signature.gives, default and default.gives),
+            )
+            if now != then
+        ]
+        yield f"with {each.option} = {values} it {' and '.join(told)}"
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(in_order(names)) or "nothing"
 
 
 def _depends_on_options(component: Component) -> bool:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 
 from labelloom.bundles import Catalogue
 from labelloom.components import Need, is_draw, side
-from labelloom.compose.draws import drawn_twice, label_sets, right_labels_alone, table_of, unread_draws
-from labelloom.compose.flow import Flow, ModelFlow, live_paths, model_flow
+from labelloom.compose.draws import drawn_twice, label_sets, right_labels_alone, unread_draws
+from labelloom.compose.flow import live_paths, model_flow
 from labelloom.compose.iteration import iteration_problems
+from labelloom.compose.lacks import Lacks
 from labelloom.compose.plan import BranchPlan, Node, Plan, StagePlan, TaskPlan
 from labelloom.compose.resolve import Resolver, make_plan
 from labelloom.compose.scale import scale_in, scale_of_scores
@@ -45,19 +46,21 @@ class Checker:
     def __init__(self, plan: Plan, catalogue: Catalogue) -> None:
         self.plan = plan
         self.catalogue = catalogue
+        self.lacks = Lacks(plan, catalogue)
 
     def run(self) -> tuple[Plan, list[Problem]]:
         """Check everything; parts that nothing uses are told only when nothing else is wrong."""
         problems = [problem for node in self.plan.model.nodes for problem in check_held(node, self.catalogue)]
         problems += self._sides()
         problems += self._tasks()
-        inference, unmet = self._inference()
+        inference, stuck, dropped = self._inference()
         stages: list[StagePlan] = []
+        others: list[Problem] = []
         for stage in self.plan.stages:
-            live, found = self._stage(stage, {problem.where for problem in unmet})
+            live, found = self._stage(stage, stuck)
             stages.append(replace(stage, live=frozenset(live)))
-            problems += found
-        problems += unmet
+            others += found
+        problems += [*self.lacks.problems(), *others, *dropped]
         scale, found = scale_of_scores(self.plan)
         problems += found or iteration_problems(self.plan.model, frozenset(inference), scale)
         stages = [replace(stage, scale=scale_in(self.plan, place, scale)) for place, stage in enumerate(stages)]
@@ -66,26 +69,24 @@ class Checker:
 
     # One stage.
 
-    def _stage(self, stage: StagePlan, told: set[str]) -> tuple[set[str], list[Problem]]:
-        """What is live in a stage, and its problems; `told` are the keys of predictors that cannot run at all."""
+    def _stage(self, stage: StagePlan, stuck: set[str]) -> tuple[set[str], list[Problem]]:
+        """What is live in a stage, and its problems but for lacks; branches that are `stuck` cannot score at all."""
         flow = model_flow(stage.model, stage.samplers)
-        stuck = {branch.name for branch in stage.model.branches if branch.predictor.key in told}
         live: set[str] = set()
-        problems: list[Problem] = []
+        lacking = False
         for sampler in stage.samplers:
-            problems += self._unmet(sampler, flow.trunk.blocked.get(sampler.path, []), flow.trunk, stage)
+            lacking |= self.lacks.note(sampler, flow.trunk.blocked.get(sampler.path, []), flow.trunk, stage)
         for task in stage.tasks:
             here = flow.at(task.branch)
             chosen, missing = here.choose(task.node)
             if task.branch in stuck:
                 missing = [need for need in missing if "scores" not in need.alternatives]
-            problems += self._unmet(task.node, missing, here, stage, task, flow)
+            lacking |= self.lacks.note(task.node, missing, here, stage, task, flow)
             live |= live_paths(here, chosen)
-        problems += self._changed_holders(stage, live)
-        problems += drawn_twice(stage)
-        if not problems and not stuck:
+        problems = [*self._changed_holders(stage, live), *drawn_twice(stage)]
+        if not lacking and not problems and not stuck:
             problems += unread_draws(stage, live, self.catalogue)
-        one_sided = [] if problems else list(right_labels_alone(stage))
+        one_sided = [] if lacking or problems else list(right_labels_alone(stage))
         problems += one_sided or label_sets(stage, live, flow, self.catalogue)
         problems += self._paths(stage)
         return live, problems
@@ -98,85 +99,6 @@ class Checker:
                 for problem in check_held(node, self.catalogue):
                     message = f"under the options of stage {stage.name!r}, {problem.message}"
                     yield Problem(problem.where, message, problem.suggestions)
-
-    def _unmet(
-        self,
-        node: Node,
-        missing: Sequence[Need],
-        flow: Flow,
-        stage: StagePlan,
-        task: TaskPlan | None = None,
-        model: ModelFlow | None = None,
-    ) -> Iterator[Problem]:
-        there = ", ".join(sorted(name for name in flow.given_by)) or "nothing"
-        for need in missing:
-            late = list(self._late(need, flow))
-            reasons = [
-                *(late or [f"and nothing here gives it (there: {there})"]),
-                *self._elsewhere(need, task, model),
-                *self._blockers(need, flow, stage, {node.path}),
-            ]
-            remedies = self._remedies(need, flow, stage, {node.path})
-            text = f"{node.component.name} needs {need}, {'; '.join(reasons)}"
-            yield Problem(node.key, text, () if late else tuple(dict.fromkeys(remedies)))
-
-    def _elsewhere(self, need: Need, task: TaskPlan | None, model: ModelFlow | None) -> Iterator[str]:
-        """A task that sees the trunk may want what only the branches have."""
-        if task is None or model is None or task.branch is not None:
-            return
-        having = [name for name, flow in model.branches.items() if need.choose(flow.given_by)]
-        if having:
-            yield f'the branches {", ".join(having)} give it: say which with branch = "{having[0]}"'
-
-    def _late(self, need: Need, flow: Flow) -> Iterator[str]:
-        """What a blocked part needs may come after it: `flow` is what is there at the end."""
-        name = need.choose(flow.given_by)
-        if name is not None:
-            yield f"which {flow.given_by[name].title} gives only after it: put that before"
-
-    def _blockers(self, need: Need, flow: Flow, stage: StagePlan, asked: set[str]) -> Iterator[str]:
-        """Parts of the spec that would give what is needed, and why they do not; each path is entered in `asked`."""
-        base = {node.path: node for node in self.plan.model.nodes}
-        for node in stage.model.nodes:
-            if node.path in asked:
-                continue
-            name = need.choose(node.signature.gives)
-            if name and node.path in flow.blocked:
-                asked.add(node.path)
-                lacks = flow.blocked[node.path]
-                yield f"{node.title} would give {name} but lacks {', '.join(str(lack) for lack in lacks)}"
-                for lack in lacks:
-                    yield from self._late(lack, flow)
-                    yield from self._blockers(lack, flow, stage, asked)
-            elif need.choose(base[node.path].signature.gives) and not name:
-                yield f"{node.title} gives it, but not under the options of stage {stage.name!r}"
-
-    def _remedies(self, need: Need, flow: Flow, stage: StagePlan, asked: set[str]) -> Iterator[str]:
-        """What would give what is needed: first what parts of the spec lack that would give it, then other parts."""
-        for node in stage.model.nodes:
-            if node.path not in asked and node.path in flow.blocked and need.choose(node.signature.gives):
-                asked.add(node.path)
-                for lack in flow.blocked[node.path]:
-                    yield from self._remedies(lack, flow, stage, asked)
-        yield from self._suppliers(need, flow, stage)
-
-    def _suppliers(self, need: Need, flow: Flow, stage: StagePlan) -> Iterator[str]:
-        """Installed components that give what is needed, those that could run here first."""
-        found: dict[str, tuple[int, str]] = {}
-        present = {node.component.name for node in self.plan.model.nodes}
-        for name in need.alternatives:
-            for component in self.catalogue.suppliers(name):
-                if component.name in found or component.name in present or component.kind == "task":
-                    continue
-                lacking = [
-                    text for text in sorted(component.needs) if _lacks(text, flow) and not is_draw(text.rstrip("?"))
-                ]
-                hint = f'{table_of(component, stage)} use = "{component.name}" gives {name}'
-                if lacking:
-                    hint += f" (it needs {', '.join(lacking)})"
-                # An encoder replaces what is there; a label module or sampler only joins it.
-                found[component.name] = (len(lacking) * 2 + (component.kind == "encoder"), hint)
-        yield from (hint for _, hint in sorted(found.values()))
 
     def _paths(self, stage: StagePlan) -> Iterator[Problem]:
         nodes = [*self.plan.model.nodes, *(task.node for s in self.plan.stages for task in s.tasks)]
@@ -237,20 +159,25 @@ class Checker:
                         "give it another name",
                     )
 
-    def _inference(self) -> tuple[set[str], list[Problem]]:
-        """Predictions draw nothing: every part that makes scores must run without samplers."""
+    def _inference(self) -> tuple[set[str], set[str], list[Problem]]:
+        """Predictions draw nothing: every part that makes scores must run without samplers.
+
+        The paths that are live in them, the branches that lack what they need, and other problems.
+        """
         flow = model_flow(self.plan.model)
         live: set[str] = set()
+        stuck: set[str] = set()
         problems: list[Problem] = []
         scorers = self.plan.stages[-1]
         for branch in self.plan.model.branches:
             here = flow.branches[branch.name]
             missing = here.blocked.get(branch.predictor.path, [])
-            problems += self._unmet(branch.predictor, missing, here, replace(scorers, model=self.plan.model))
-            if not missing:
+            if self.lacks.note(branch.predictor, missing, here, replace(scorers, model=self.plan.model)):
+                stuck.add(branch.name)
+            else:
                 live |= live_paths(here, {"scores": branch.predictor})
                 problems += self._dropped(branch, live)
-        return live, problems
+        return live, stuck, problems
 
     def _dropped(self, branch: BranchPlan, live: set[str]) -> Iterator[Problem]:
         """Parts that a branch's scores rest on in training must not fall away where nothing is drawn."""
@@ -279,7 +206,7 @@ class Checker:
         for node in plan.model.nodes:
             blocked = next((here for here in flow.branches.values() if node.path in here.blocked), None)
             if node.path not in used and blocked:
-                yield from self._unmet(node, blocked.blocked[node.path], blocked, last)
+                self.lacks.note(node, blocked.blocked[node.path], blocked, last)
             elif node.path not in used:
                 gives = ", ".join(sorted(node.signature.gives)) or "nothing"
                 yield Problem(
@@ -287,6 +214,7 @@ class Checker:
                     f"nothing uses {node.component.name}: no task of any stage rests on what it gives ({gives})",
                     (f"remove {node.key}", f"add a task or part that needs {gives}"),
                 )
+        yield from self.lacks.problems()
 
 
 def check_held(node: Node, catalogue: Catalogue) -> Iterator[Problem]:
@@ -313,11 +241,6 @@ def check_held(node: Node, catalogue: Catalogue) -> Iterator[Problem]:
                 ),
             )
         yield from check_held(part, catalogue)
-
-
-def _lacks(text: str, flow: Flow) -> bool:
-    need = Need.parse(text)
-    return not need.optional and need.choose(flow.given_by) is None
 
 
 def _distinct(problems: Iterable[Problem]) -> list[Problem]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from labelloom.errors import BundleError, CompositionError, DataError, Labelloom
 from labelloom.metrics import ExtraMetric
 from labelloom.spec import TaskSpec, read_raw, validate_spec
 from labelloom.spec.data import DataSettings
+from labelloom.spec.overrides import typed_keys
 
 
 def read_checked(
@@ -31,13 +33,31 @@ def read_checked(
 
     Raises:
         SpecError: with every problem that can be seen at once. Where a key is wrong, components and their options are
-            looked at all the same; whether the parts fit together is told when all of that is right.
+            looked at all the same; whether the parts fit together is told when all of that is right. An item of a list
+            that `overrides` name is called as they do.
         BundleError: when no bundle has the data's format or source, or a metric; when two distributions claim the
             bundle of a shipped spec. A saved run is read without all of these.
     """
-    catalogue = catalogue or Catalogue()
+    catalogue, overrides = catalogue or Catalogue(), tuple(overrides)
     with catalogue.helping():
         raw, folder = read_raw(source, overrides, catalogue.specs())
+    try:
+        return _checked(raw, folder, catalogue, allow_local_code)
+    except SpecError as error:
+        typed = typed_keys(raw, overrides)
+        told = [replace(problem, where=_as_typed(problem.where, typed)) for problem in error.problems]
+        raise type(error).from_problems(told) from error
+
+
+def _as_typed(key: str, typed: Mapping[str, str]) -> str:
+    """`key` with the name of a list's item in place of its number, where that was typed."""
+    for numbered, named in sorted(typed.items(), reverse=True):
+        if f"{key}.".startswith(f"{numbered}."):
+            return f"{named}{key.removeprefix(numbered)}"
+    return key
+
+
+def _checked(raw: Mapping[str, Any], folder: Path, catalogue: Catalogue, allow_local_code: bool) -> Plan:
     try:
         spec = validate_spec(raw, folder)
     except SpecError as error:

@@ -107,7 +107,7 @@ def load_uncut(settings: DataSettings) -> Corpus:
     if not folder.exists():
         with written_beside(folder) as beside:
             beside.mkdir()
-            _store(source, beside, settings.limit)
+            _store(source, beside, settings)
     labels, splits, notes = _stored(folder, digest)
     notes = [*source.notes, *notes]
     if settings.limit is not None:
@@ -115,9 +115,9 @@ def load_uncut(settings: DataSettings) -> Corpus:
     return Corpus(source.name, labels, splits, notes, digest, cache / "statistics", source.format)
 
 
-def _store(source: Source, folder: Path, limit: int | None) -> None:
+def _store(source: Source, folder: Path, settings: DataSettings) -> None:
     """Reads `source` and leaves in `folder` what `_stored` reads back."""
-    splits, numbers = read_source(source, folder, limit)
+    splits, numbers = read_source(source, folder, settings.limit, settings.options)
     codes, ids = numbers.ordered()
     for split in splits:
         labels = _label_sets(split, ids)
@@ -126,7 +126,7 @@ def _store(source: Source, folder: Path, limit: int | None) -> None:
         "codes": codes,
         **_called(codes, source, numbers),
         "splits": [split.name for split in splits],
-        "notes": reading_notes(splits, codes, ids, source, limit),
+        "notes": reading_notes(splits, codes, ids, source, settings.limit),
     }
     (folder / "corpus.json").write_text(json.dumps(about, ensure_ascii=False), encoding="utf-8")
 

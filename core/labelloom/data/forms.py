@@ -103,7 +103,7 @@ def _refuse_what_is_ignored(splits: Mapping[str, list[tuple[Path, Form]]], setti
             raise DataError(
                 f"no file here is {expected}, so {key} means nothing: {', '.join([*files][:5])}",
                 where=f"data.{key}",
-                suggestions=["take it out of the spec"],
+                suggestions=["leave it out"],
             )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -25,11 +26,26 @@ def named_reader(settings: DataSettings, catalogue: Catalogue) -> DataReader | N
     if found := address(settings.source):
         try:
             return catalogue.called(DataSource, found[0], "data.source")
-        except UnknownNameError as error:
-            if Path(settings.source).exists():
-                raise error.also(f"./{settings.source}, if the file or folder of this name is meant") from error
-            raise
+        except BundleError as error:
+            told = _with_addresses(error, found[1], catalogue)
+            if isinstance(error, UnknownNameError) and Path(settings.source).exists():
+                told = told.also(f"./{settings.source}, if the file or folder of this name is meant")
+            raise told from error
     return catalogue.format(settings.format) if settings.format and settings.format not in FORMS else None
+
+
+def scheme_of(record: DataSource, catalogue: Catalogue) -> str:
+    """What a spec writes before the colon: the scheme alone, and its bundle where another one has the same."""
+    alone = [other.scheme for other in catalogue.records(DataSource)].count(record.scheme) == 1
+    return record.scheme if alone else record.name
+
+
+def _with_addresses(error: BundleError, rest: str, catalogue: Catalogue) -> BundleError:
+    """The same error, in whose hints the names of sources have become what a spec may say: "tickets:2024"."""
+    schemes = {record.name: scheme_of(record, catalogue) for record in catalogue.records(DataSource)}
+    first, *others = error.problems
+    hints = tuple(f"{schemes[hint]}:{rest}" if hint in schemes else hint for hint in first.suggestions)
+    return error.from_problems([replace(first, suggestions=hints), *others])
 
 
 def read_options(reader: DataReader | None, settings: DataSettings, catalogue: Catalogue) -> Config:
@@ -97,7 +113,7 @@ def _unused(reader: DataReader, settings: DataSettings) -> Iterator[Problem]:
         yield Problem(
             ", ".join(f"data.{key}" for key in keys),
             f"the {reader.what} {reader.name} does not use {', '.join(keys)}",
-            (f"take {'them' if len(keys) > 1 else 'it'} out of the spec",),
+            (f"leave {'them' if len(keys) > 1 else 'it'} out",),
         )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -96,6 +98,8 @@ class _Problems:
     """The fatal problems of one split: the first ones, and how many there are."""
 
     place: str
+    options: tuple[str, ...] = ()
+    """What to try where documents are missing: options of the source may leave them out."""
     shown: list[Problem] = field(default_factory=list)
     count: int = 0
 
@@ -119,8 +123,10 @@ def documents(count: int) -> str:
     return counted(count, "document")
 
 
-def read_source(source: Source, folder: Path, limit: int | None) -> tuple[list[ReadSplit], LabelNumbers]:
-    """Reads all splits and writes ids and texts to `folder`.
+def read_source(
+    source: Source, folder: Path, limit: int | None, options: Mapping[str, Any]
+) -> tuple[list[ReadSplit], LabelNumbers]:
+    """Reads all splits and writes ids and texts to `folder`; `options` are those that the source was told.
 
     Raises DataError with every fatal problem: the first `SHOWN` of each split and a count of the rest, after what other
     formats said that refused the source.
@@ -128,8 +134,12 @@ def read_source(source: Source, folder: Path, limit: int | None) -> tuple[list[R
     labels = LabelNumbers(source)
     splits: list[ReadSplit] = []
     problems: list[Problem] = []
+    told = ", ".join(
+        f"{name} = {json.dumps(value, ensure_ascii=False, default=str)}" for name, value in options.items()
+    )
+    hints = (f"without {told}, which may leave documents out",) if told else ()
     for split in source.splits:
-        found = _Problems(split.place)
+        found = _Problems(split.place, hints)
         splits.append(_read_split(split, labels, folder, limit, found))
         problems += found.all()
     if problems:
@@ -178,7 +188,8 @@ def _read_split(
 
     if not seen and not problems.count:
         remedy = () if split.name == "train" else (f"remove the {split.name} split: one can be cut from train",)
-        problems.add(Problem(split.place, f"the {split.name} split is empty; expected at least one document", remedy))
+        message = f"the {split.name} split is empty; expected at least one document"
+        problems.add(Problem(split.place, message, (*problems.options, *remedy)))
     elif split.name == "train" and not numbers and not problems.count:
         remedy = ("check that data.labels is the field that holds them",)
         problems.add(Problem(split.place, "no document of the train split has a label: nothing can be learnt", remedy))

@@ -13,7 +13,7 @@ from labelloom.data.asked import answered, named_source, recognised_source
 from labelloom.data.cache import digest_of
 from labelloom.data.folders import file_source, folder_source
 from labelloom.data.label_files import named_label_file
-from labelloom.data.options import named_reader, read_options
+from labelloom.data.options import named_reader, read_options, scheme_of
 from labelloom.data.records import Source
 from labelloom.errors import DataError
 from labelloom.formats import FORMS, DataFormat
@@ -100,6 +100,12 @@ def find_source(settings: DataSettings) -> Source:
         if found is not None:
             return _with_label_file(found, settings)
     name = settings.source
+    if named := catalogue.sources_called(name):
+        raise DataError(
+            f"{name!r} is a source: what it reads stands behind a colon",
+            where="data.source",
+            suggestions=[f"{scheme_of(record, catalogue)}:…" for record in named],
+        )
     path = Path(os.path.expanduser(name))
     beside = _called_alike(path) if path.parent.is_dir() else []
     raise DataError(
@@ -116,11 +122,9 @@ def find_source(settings: DataSettings) -> Source:
 
 def _elsewhere(name: str, catalogue: Catalogue) -> Iterator[str]:
     """Where bundles may have what is called `name`: "hf:owner/name if it is a data set of the Hugging Face hub"."""
-    records = catalogue.records(DataSource)
-    for record in records:
+    for record in catalogue.records(DataSource):
         if what := record.what_is(name):
-            alone = [other.scheme for other in records].count(record.scheme) == 1
-            yield f"{record.scheme if alone else record.name}:{name} if it is {what}"
+            yield f"{scheme_of(record, catalogue)}:{name} if it is {what}"
 
 
 def _called_alike(path: Path) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from labelloom.errors import SpecError
 from labelloom.spec.data import options_in
 from labelloom.spec.merging import absolute, other_component, other_reader
 from labelloom.spec.models import TaskSpec, default_name
+from labelloom.wording import nearest
 
 _READERS = ("data.source", "data.format")
 """The keys that say who reads the data."""
@@ -60,6 +61,31 @@ def set_key(raw: dict[str, Any], override: str) -> None:
     here[last] = absolute(value, Path.cwd())
 
 
+def typed_keys(raw: Mapping[str, Any], overrides: Iterable[str]) -> dict[str, str]:
+    """The items of lists that `overrides` name and do not number: their keys by number, and as they were typed.
+
+    `raw` has the overrides: {"model.branches.0": "model.branches.fine"}. An item that they called otherwise is left
+    out.
+    """
+    typed: dict[str, str] = {}
+    for override in overrides:
+        here: Any = raw
+        numbered: list[str] = []
+        path = _key_path(override.partition("=")[0])
+        for depth, part in enumerate(path, start=1):
+            if isinstance(here, Mapping):
+                numbered.append(part)
+                here = here.get(part)
+                continue
+            names = [_name(item) for item in here] if isinstance(here, list) else []
+            if names.count(part) != 1:
+                break
+            numbered.append(str(names.index(part)))
+            typed[".".join(numbered)] = ".".join(path[:depth])
+            here = here[names.index(part)]
+    return typed
+
+
 def _key_path(text: str) -> list[str]:
     """The parts of a dotted TOML key; empty if `text` is none."""
     try:
@@ -88,8 +114,11 @@ def _index(items: list[Any], part: str, so_far: str, override: str) -> int:
         return names.index(part)
     if part.isdecimal() and int(part) < len(items):
         return int(part)
-    known = [name for name in names if name and names.count(name) == 1] + [str(place) for place in range(len(items))]
-    raise SpecError(f"{so_far!r}: the list has no {part!r}", where=f"--set {override}", suggestions=known)
+    known = [name for name in names if name and names.count(name) == 1]
+    near = nearest(part, known, cutoff=0.5)
+    numbers = "0" if len(items) == 1 else f"a number from 0 to {len(items) - 1}"
+    ways = near or [" | ".join([*known, numbers])] if items else []
+    raise SpecError(f"{so_far!r}: the list has no {part!r}", where=f"--set {override}", suggestions=ways)
 
 
 def _name(item: Any) -> str:

@@ -10,7 +10,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from labelloom.errors import Problem
-from labelloom.wording import counted
+from labelloom.wording import counted, nearest
 
 _MISSING = "missing: this key is required"
 _TYPES = re.compile(r"function-\w+\[|(nullable|constrained-\w+|int|float|str|bool)$|(list|tuple|dict|literal)\[")
@@ -57,7 +57,7 @@ def _problem(item: Mapping[str, Any], model: type[BaseModel], prefix: str, besid
     where = ".".join(str(part) for part in [*([prefix] if prefix else []), *location])
     if item["type"] == "extra_forbidden":
         known = sorted({*_fields_at(model, location[:-1]), *(beside if len(location) == 1 else ())})
-        close = get_close_matches(str(location[-1]), known, n=3, cutoff=0.5)
+        close = nearest(str(location[-1]), known, cutoff=0.5)
         return Problem(where, f"unknown key {location[-1]!r}", tuple(close or known))
     if item["type"] == "missing":
         return Problem(where, _MISSING)

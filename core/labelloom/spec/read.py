@@ -190,7 +190,8 @@ def _find(name: str, shipped: Mapping[str, Path], folder: Path, what: str) -> Pa
     if file.is_file():
         return file
     files = [str(path.relative_to(folder)) for path in sorted(folder.glob("*.toml"))]
-    close = get_close_matches(name, [*shipped, *files], n=3, cutoff=0.4)
+    # Names of bundles' specs are long and alike: one of another bundle must be nearly the same.
+    close = [*get_close_matches(name, shipped, n=3, cutoff=0.8), *get_close_matches(name, files, n=3, cutoff=0.4)][:3]
     raise UnknownSpecError(
         f"no such {what}: neither a file nor a shipped spec",
         where=name,

@@ -14,14 +14,11 @@ from labelloom.compose.resolved import resolved
 from labelloom.data.corpus import load_corpus
 from labelloom.errors import Problem, RunError, TrainingError
 from labelloom.runs.folder import Run, RunFolder, write_json
-from labelloom.spec.describe import leaves
+from labelloom.training.differences import differences, differs_from
 from labelloom.training.processes import process_state
 from labelloom.training.progress import Reporter, Silent
 from labelloom.training.trackers import Tracker
 from labelloom.training.train import How, begun, planned, resume, run_of, saved_plan, train_plan
-
-_SHOWN = 5
-"""Differing keys that a message lists."""
 
 _NEW = "--output or --set name=... for new runs"
 
@@ -97,11 +94,17 @@ def plan_seeds(
         corpus = load_corpus(plans[0].spec.data).digest if ended else ""
     problems: list[Problem] = []
     back: tuple[str, ...] = ()
+    others = False
     for plan, run in zip(plans, runs, strict=True):
         if begun(run) and not go_on:
             state = "has ended" if run.finished else "has begun"
-            problems.append(Problem(str(run.path), f"this run {state} already, and runs are never overwritten"))
-        elif run.spec.is_file() and (differing := _differences(plan, saved_plan(run, how.allow_local_code))):
+            differing = differs_from(run, plan)
+            other = f" with another spec, which differs in {differing}" if differing else ""
+            problems.append(Problem(str(run.path), f"this run {state} already{other}, and runs are never overwritten"))
+            others |= bool(differing)
+        elif run.spec.is_file() and (
+            differing := differences(resolved(plan), resolved(saved_plan(run, how.allow_local_code)))
+        ):
             problems.append(
                 Problem(str(run.path), f"this run was made from another spec, which differs in {differing}")
             )
@@ -110,7 +113,7 @@ def plan_seeds(
             back = ("put the documents back",)
     if problems:
         last = problems[-1]
-        problems[-1] = Problem(last.where, last.message, (*back, _NEW) if go_on else (again, _NEW))
+        problems[-1] = Problem(last.where, last.message, (*back, _NEW) if go_on or others else (again, _NEW))
         raise RunError.from_problems(problems)
     if len(runs) > 1:
         _tell_of_replaced(_summary_of(runs[0]), [plan.spec.seed for plan in plans], how.reporter)
@@ -180,11 +183,3 @@ def _spread(groups: Sequence[Mapping[str, float]]) -> dict[str, dict[str, Any]]:
         metric: {"mean": statistics.mean(each), "deviation": statistics.stdev(each), "values": each}
         for metric, each in values.items()
     }
-
-
-def _differences(plan: Plan, saved: Plan) -> str:
-    """The keys in which two specs differ, all options written out; empty where they are one."""
-    ours, theirs = (dict(leaves(resolved(each).model_dump())) for each in (plan, saved))
-    keys = [key for key in {**ours, **theirs} if ours.get(key) != theirs.get(key)]
-    more = f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else ""
-    return ", ".join(keys[:_SHOWN]) + more

@@ -39,6 +39,7 @@ from labelloom.runs.weights import save_weights
 from labelloom.spec import read_spec, spec_to_toml
 from labelloom.training.anchors import refuse_undrawable
 from labelloom.training.checkpoints import Checkpoints, Progress, Saved
+from labelloom.training.differences import differs_from
 from labelloom.training.events import RunEnds
 from labelloom.training.history import History
 from labelloom.training.interrupt import Interrupt
@@ -95,13 +96,16 @@ def train(
     if begun(run):
         again = ["evaluate"] if run.finished else ["train", "--resume"]
         flags = ["--allow-local-code"] if allow_local_code else []
+        ways = [
+            shlex.join(["labelloom", *again, str(run.path), *flags]),
+            "--seed, --output or --set name=... for a new one",
+        ]
+        differing = differs_from(run, plan)
+        other = f" and of another spec, which differs in {differing};" if differing else ", and"
         raise RunError(
-            "this run is there already, and runs are never overwritten",
+            f"this run is there already{other} runs are never overwritten",
             where=str(run.path),
-            suggestions=[
-                shlex.join(["labelloom", *again, str(run.path), *flags]),
-                "--seed, --output or --set name=... for a new one",
-            ],
+            suggestions=reversed(ways) if differing else ways,
         )
     process_state().wait_for_everyone()
     return train_plan(plan, run, how, fresh=True)

@@ -54,7 +54,7 @@ def labelloom_components() -> list[Component]:
             name="standard/label-table",
             target="labelloom_standard.label_table:LabelTable",
             config="labelloom_standard.config:LabelTableConfig",
-            needs=frozenset({"tokens?"}),
+            needs=frozenset({"tokens | document"}),
             gives=frozenset({"label_table"}),
             summary="One trained vector a label, the same for every document, random or from the label's name",
         ),

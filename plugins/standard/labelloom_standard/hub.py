@@ -43,7 +43,7 @@ def hub(settings: DataSettings, name: str, options: HubConfig) -> Source:
         raise DataError(
             f"the classes of the column {settings.labels!r} have names of their own, so label_names means nothing",
             where="data.label_names",
-            suggestions=["take it out of the spec"],
+            suggestions=["leave it out"],
         )
     flags = label_fields(train.column_names, settings) if isinstance(settings.labels, list) else None
     named = codes if codes is not None else flags

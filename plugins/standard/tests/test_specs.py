@@ -107,7 +107,10 @@ def test_label_query_without_a_table_is_refused(catalogue: Catalogue) -> None:
         label_modules=[{"use": "standard/label-query"}],
         predictor={"use": "standard/label-linear"},
     )
-    assert "model.label_modules.0 (standard/label-query) would give labels but lacks label_table" in message
+    assert message.startswith(
+        "model.label_modules.0: standard/label-query needs label_table, and nothing here gives it "
+        "(there: document, tokens); without it model.predictor (standard/label-linear) cannot run either\n"
+    )
 
 
 def test_a_predictor_over_labels_on_a_plain_encoder_is_refused(catalogue: Catalogue) -> None:

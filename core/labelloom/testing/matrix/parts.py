@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any
 
 from labelloom.bundles import Catalogue
 from labelloom.components import Component, Kind
 from labelloom.compose.check import check_held
 from labelloom.compose.plan import Node
 from labelloom.compose.resolve import Resolver
+from labelloom.compose.variants import single_options
 from labelloom.config import PartSpec, held_kinds
 from labelloom.spec import read_raw
 from labelloom.testing.options import config_of, options_in, tables
@@ -95,7 +96,7 @@ class Parts:
     def _forms_of(self, component: Component) -> list[Form]:
         found: dict[Any, Form] = {}
         held = held_kinds(config_of(component))
-        for options in ({}, *self._used.get(component.name, ()), *_changes(component)):
+        for options in ({}, *self._used.get(component.name, ()), *single_options(config_of(component))):
             if held.keys() & options.keys():
                 continue
             form = self.form(component, options, len(found))
@@ -103,12 +104,3 @@ class Parts:
                 signature = form.node.signature
                 found.setdefault((signature.needs, signature.gives, signature.labels, signature.iterative), form)
         return list(found.values())
-
-
-def _changes(component: Component) -> Iterator[Table]:
-    """One option at another value, of those that are on or off or one of a few words."""
-    for name, info in config_of(component).model_fields.items():
-        values = (False, True) if info.annotation is bool else ()
-        if get_origin(info.annotation) is Literal:
-            values = get_args(info.annotation)
-        yield from ({name: value} for value in values)
