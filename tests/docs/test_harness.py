@@ -109,6 +109,6 @@ def test_a_fresh_environment_has_nothing_that_the_page_installed_before(reader):
     )
     reader.follow(block("sh", "python3 -m venv fresh\nfalse\n", "environment fresh"))
     reader.follow(block("console", "$ labelloom show page/label-gate\npage/label-gate  label module, …\n…\n"))
-    shown = "page/label-gate: no installed component or shipped spec is called this\n…\n"
+    shown = "page/label-gate: no installed component, source, format or shipped spec is called this\n…\n"
     reader.follow(block("console", f"$ fresh/bin/labelloom show page/label-gate\n{shown}", "exit 1"))
     reader.follow(block("console", "$ fresh/bin/labelloom list bundles\n…\nstandard …\n…\n"))

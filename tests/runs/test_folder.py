@@ -64,9 +64,10 @@ def test_a_run_is_never_overwritten(finished: bool, command: str, corpus: Path, 
         labelloom.train(spec_on(corpus, training={"epochs": 1}), output=tmp_path)
 
     assert str(error.value).splitlines() == [
-        f"{run}: this run is there already, and runs are never overwritten",
-        f"    try: labelloom {command} {run}",
+        f"{run}: this run is there already and of another spec, which differs in training.epochs; runs are never "
+        "overwritten",
         "    try: --seed, --output or --set name=... for a new one",
+        f"    try: labelloom {command} {run}",
     ]
     assert {name: (run / name).read_bytes() for name in files(run)} == before
 
