@@ -26,7 +26,7 @@ from labelloom.cli.option_text import default_text
 from labelloom.cli.output import in_order
 from labelloom.cli.show import SCALES, changes_told
 from labelloom.components import KINDS, Component, Kind
-from labelloom.compose.variants import default_signature, variants
+from labelloom.compose.variants import by_options
 from labelloom.config import held_kinds
 from labelloom.data.options import config_of
 from labelloom.evaluation.metrics import DOCUMENT_METRICS_AT_K, METRICS, METRICS_AT_K, Metric, find_metric
@@ -255,8 +255,7 @@ def _component(record: Component) -> str:
 
 
 def _changes(record: Component) -> Iterator[str]:
-    catalogue = Catalogue()
-    yield from changes_told(default_signature(record, catalogue), variants(record, catalogue))
+    yield from changes_told(*by_options(record, Catalogue()))
 
 
 def _option_rows(config: type[BaseModel], record: Component) -> Iterator[tuple[str, ...]]:

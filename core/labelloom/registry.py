@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from labelloom.components import API
 from labelloom.errors import BundleError, Problem
+from labelloom.paths import expanded
 from labelloom.spec.problems import problems_of
 
 VARIABLE = "LABELLOOM_REGISTRY"
@@ -140,8 +141,7 @@ def known_bundles() -> Registry:
     bundles: dict[str, KnownBundle] = {}
     for file in filter(None, os.environ.get(VARIABLE, "").split(os.pathsep)):
         try:
-            # Unlike pathlib's, this leaves the home of a user whom nobody knows as it is: there is no such file.
-            found = read_registry(Path(os.path.expanduser(file)))
+            found = read_registry(expanded(file))
         except BundleError as error:
             raise error.also(f"mend the file, or take it out of {VARIABLE}") from error
         for name, bundle in found.bundles.items():

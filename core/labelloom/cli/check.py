@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +11,7 @@ import typer
 from labelloom.cli.options import AllowLocalCode, Json, Overrides
 from labelloom.cli.output import console, from_here, print_json
 from labelloom.errors import LabelloomError
+from labelloom.paths import expanded
 
 if TYPE_CHECKING:
     from labelloom.compose.plan import Plan
@@ -84,7 +84,7 @@ def _notes(settings: DataSettings) -> Iterator[str]:
 
     name, found = settings.source, address(settings.source)
     rest = name if found is None else found[1]
-    if Path(os.path.expanduser(rest)).exists() or (Path(labelloom.data.__path__[0]) / "samples" / name).is_dir():
+    if expanded(rest).exists() or (Path(labelloom.data.__path__[0]) / "samples" / name).is_dir():
         return
     if found is None or rest.startswith("."):
         yield f"note: data.source: there is no file, folder or sample {from_here(name)!r} yet, which training reads"

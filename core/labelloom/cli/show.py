@@ -138,9 +138,9 @@ def _by_options(component: Component, catalogue: Catalogue) -> tuple[Signature |
     """What it needs and gives at its defaults, if it can do with them, and what single options change of that."""
     if not component.config or not _depends_on_options(component):
         return None, []
-    from labelloom.compose.variants import default_signature, variants
+    from labelloom.compose.variants import by_options
 
-    return default_signature(component, catalogue), variants(component, catalogue)
+    return by_options(component, catalogue)
 
 
 def changes_told(default: Signature | None, changes: Iterable[Variant]) -> Iterator[str]:

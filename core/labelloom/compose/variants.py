@@ -33,19 +33,15 @@ def single_options(config: type[BaseModel]) -> Iterator[dict[str, Any]]:
         yield from ({name: value} for value in values)
 
 
-def default_signature(component: Component, catalogue: Catalogue) -> Signature | None:
-    """What it needs and gives at its defaults; None where it must be told something, such as a part to hold."""
-    return _signature(component, {}, catalogue)
+def by_options(component: Component, catalogue: Catalogue) -> tuple[Signature | None, list[Variant]]:
+    """What it needs and gives at its defaults, and the values of single options that change that.
 
-
-def variants(component: Component, catalogue: Catalogue) -> list[Variant]:
-    """The values of single options that change what it needs or gives from what it does by default.
-
-    Only options that are on or off or one of a few words are tried. None where there is no default.
+    Only options that are on or off or one of a few words are tried. None and nothing where it must be told something,
+    such as a part to hold.
     """
-    default = default_signature(component, catalogue)
+    default = _signature(component, {}, catalogue)
     if default is None or not component.config:
-        return []
+        return default, []
     found: dict[tuple[str, Any], Variant] = {}
     for options in single_options(component_class(component, component.config, component.name)):
         ((name, value),) = options.items()
@@ -55,7 +51,7 @@ def variants(component: Component, catalogue: Catalogue) -> list[Variant]:
         key = (name, (changed.needs, changed.gives))
         before = found[key].values if key in found else ()
         found[key] = Variant(name, (*before, value), changed)
-    return list(found.values())
+    return default, list(found.values())
 
 
 def _signature(component: Component, options: dict[str, Any], catalogue: Catalogue) -> Signature | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable
 from glob import glob
@@ -13,6 +12,7 @@ from labelloom.data.label_files import label_files_in
 from labelloom.data.records import SPLIT_NAMES, Source
 from labelloom.errors import DataError
 from labelloom.formats import FORMS
+from labelloom.paths import expanded
 from labelloom.spec.data import DataSettings
 
 _SHARD = re.compile(r"(?P<stem>.+)-(?P<number>\d+)-of-(?P<count>\d+)", re.IGNORECASE)
@@ -155,7 +155,7 @@ def _named_files(folder: Path, settings: DataSettings) -> dict[str, Files]:
         key = f"data.files.{split}"
         files: Files = []
         for pattern in patterns:
-            there = folder / Path(os.path.expanduser(pattern))
+            there = folder / expanded(pattern)
             paths = [path for path in ([there] if there.is_file() else _matching(there)) if path.is_file()]
             if not paths:
                 found = [path.name for path in sorted(folder.iterdir()) if path.is_file()][:5]

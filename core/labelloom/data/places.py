@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 from labelloom.bundles import Catalogue
 from labelloom.config import written_out
 from labelloom.data.label_files import label_path
 from labelloom.data.options import named_reader, read_options
 from labelloom.data.sources import base_folder, sample_names
+from labelloom.paths import expanded
 from labelloom.sources import DataSource, address
 from labelloom.spec.data import DataSettings
 
@@ -32,7 +30,7 @@ def kept(settings: DataSettings) -> DataSettings:
     found = address(settings.source)
     of_bundle = reader if isinstance(reader, DataSource) else None
     prefix, name = (f"{of_bundle.name}:", found[1]) if of_bundle and found else ("", settings.source)
-    path = Path(os.path.expanduser(name))
+    path = expanded(name)
     may_be_one = of_bundle.paths if of_bundle else name not in sample_names()
     changes["source"] = f"{prefix}{path.absolute() if may_be_one and path.exists() else name}"
     return settings.model_copy(update=changes)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import replace
 from difflib import get_close_matches
@@ -17,6 +16,7 @@ from labelloom.data.options import named_reader, read_options, scheme_of
 from labelloom.data.records import Source
 from labelloom.errors import DataError
 from labelloom.formats import FORMS, DataFormat
+from labelloom.paths import expanded
 from labelloom.sources import DataSource, address
 from labelloom.spec.data import DataSettings
 
@@ -51,7 +51,7 @@ def addressed_source(settings: DataSettings, catalogue: Catalogue) -> Source | N
 
 def path_source(settings: DataSettings, catalogue: Catalogue) -> Source | None:
     """The source for a file or folder; None where there is neither."""
-    path = Path(os.path.expanduser(settings.source))
+    path = expanded(settings.source)
     return _source_in(path, settings, catalogue) if path.exists() else None
 
 
@@ -86,7 +86,7 @@ def _named_fields_source(path: Path, settings: DataSettings) -> Source:
 
 def base_folder(settings: DataSettings) -> Path:
     """The folder from which the names of files in `[data]` start: the source's own, or else the current one."""
-    path = Path(os.path.expanduser(settings.source))
+    path = expanded(settings.source)
     if settings.source in sample_names() or address(settings.source) or not path.exists():
         return Path.cwd()
     return path.absolute() if path.is_dir() else path.absolute().parent
@@ -106,7 +106,7 @@ def find_source(settings: DataSettings) -> Source:
             where="data.source",
             suggestions=[f"{scheme_of(record, catalogue)}:…" for record in named],
         )
-    path = Path(os.path.expanduser(name))
+    path = expanded(name)
     beside = _called_alike(path) if path.parent.is_dir() else []
     raise DataError(
         f"no file or folder {name!r}, and no such sample",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -15,6 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from labelloom.errors import SpecError, UnknownSpecError
+from labelloom.paths import expanded
 from labelloom.spec.baseline import BaselineSpec
 from labelloom.spec.data import DataSettings
 from labelloom.spec.decision import under_rule
@@ -179,7 +179,7 @@ def _without_none(value: Any) -> Any:
 def _find(name: str, shipped: Mapping[str, Path], folder: Path, what: str) -> Path:
     if name in shipped:
         return shipped[name]
-    file = (folder / os.path.expanduser(name)).resolve()
+    file = (folder / expanded(name)).resolve()
     if file.is_file() and file.name.removesuffix(".gz").endswith(_DATA):
         first = next(iter(shipped), "my-spec.toml")
         raise SpecError(

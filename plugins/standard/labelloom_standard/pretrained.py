@@ -6,12 +6,12 @@ Only configuration, tokenizer and safetensors files are ever read: nothing that 
 from __future__ import annotations
 
 import hashlib
-import os
 from importlib.util import find_spec
 from pathlib import Path
 
 from labelloom.errors import SpecError
 from labelloom.interfaces import Files
+from labelloom.paths import expanded
 
 PACKAGE_PREFIX = "package:"
 WEIGHTS = "model.safetensors"
@@ -44,7 +44,7 @@ def locate(pretrained: str, sha256: str | None = None, weights: bool = True) -> 
     if pretrained.startswith(PACKAGE_PREFIX):
         folder = _in_package(pretrained)
     elif pretrained.startswith(("./", "../", "~")) or Path(pretrained).is_absolute():
-        folder = Path(os.path.expanduser(pretrained))
+        folder = expanded(pretrained)
         if not folder.is_dir():
             raise _wrong(pretrained, f"there is no folder {folder}")
     else:

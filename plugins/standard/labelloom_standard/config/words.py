@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from labelloom.config import Config, SpecPath, taken_away
 from labelloom.data.splitters import SplitterName
+from labelloom.paths import expanded
 
 TRAINED = ("skip-gram", "cbow")
 """The vectors that are trained on the training split and not read from a file."""
@@ -52,7 +52,7 @@ class WordOptions(Config):
     @property
     def vector_file(self) -> Path | None:
         """The file that `vectors` names, if it names one."""
-        return None if self.vectors is None or self.vectors in TRAINED else Path(os.path.expanduser(self.vectors))
+        return None if self.vectors is None or self.vectors in TRAINED else expanded(self.vectors)
 
     @field_validator("vectors")
     @classmethod
